@@ -1,0 +1,152 @@
+/* advgrid/network.h: networks as a sequence of layers, and their model files.
+ * A network owns one block of parameters. It is not changed by a pass: each thread brings a
+ * workspace of its own, so any number of threads may take shards through one network. */
+#ifndef ADVGRID_NETWORK_H
+#define ADVGRID_NETWORK_H
+
+#include "advgrid/base.h"
+#include "advgrid/kernels.h"
+
+/* The shape of one image or activation; channels without padding. */
+typedef struct ag_shape {
+  size_t height, width, channels;
+} ag_shape;
+
+/** Floats of one image of that shape in memory, channels padded. */
+static inline size_t ag_shape_floats(ag_shape shape)
+{
+  return shape.height * shape.width * ag_channels_padded(shape.channels);
+}
+
+/* ---- describing a network ---------------------------------------------------- */
+
+/* One layer as an architecture lists it; what a kind does not use stays 0. */
+typedef struct ag_layer_description {
+  const char *kind; /* static: "convolution", "relu", "max-pooling", ... */
+  char name[AG_NAME_SIZE];
+  size_t channels;                /* outputs of a convolution or a dense layer */
+  size_t kernel, stride, padding; /* of a convolution or a pooling layer */
+  double strength;                /* dropout: probability; gaussian-noise: deviation */
+  double gain;                    /* scales He's initial deviation; 0 is taken as 1 */
+} ag_layer_description;
+
+enum { AG_LAYERS_MAXIMUM = 64 };
+
+typedef struct ag_layer_list {
+  size_t count;
+  ag_layer_description layers[AG_LAYERS_MAXIMUM];
+} ag_layer_list;
+
+/** Appends a layer; AG_INVALID_ARGUMENT where the list is full. */
+ag_status ag_layer_list_append(ag_layer_list *list, const ag_layer_description *layer);
+/** Inserts a layer behind the one named; fails with AG_BAD_JOB, naming the nearest
+ *  layer, where there is none of that name. */
+ag_status ag_layer_list_insert_after(ag_layer_list *list, const char *name,
+                                     const ag_layer_description *layer);
+
+/** The architectures by name, for `model: {kind: ...}`. */
+const ag_kind *ag_architecture_table(size_t index);
+/** The layers of a model entry, the first of which normalises pixels. list: overwritten. */
+ag_status ag_architecture_layers(const ag_entry *model, size_t classes, ag_layer_list *list);
+
+/* ---- parameters ------------------------------------------------------------------ */
+
+/* How a parameter is laid out in memory, and with it in a file:
+ *   vector       [channels]                      -> [channels]
+ *   convolution  [kernel, kernel, in, out]       -> [out, in, kernel, kernel]
+ *   dense        [height, width, in, out]        -> [out, in * height * width], C H W order
+ * In memory `in` and `out` are padded; in a file nothing is. */
+typedef enum ag_layout { AG_LAYOUT_VECTOR, AG_LAYOUT_CONVOLUTION, AG_LAYOUT_DENSE } ag_layout;
+
+typedef struct ag_parameter {
+  char name[2 * AG_NAME_SIZE]; /* "conv1/weight" */
+  ag_layout layout;
+  size_t height, width, in, out; /* unpadded; a vector has 1, 1, 1, channels */
+  size_t offset, floats;         /* its place in the network's block, padding included */
+  bool trained;                  /* false: constants, such as a mean */
+  bool decayed;                  /* weight decay applies */
+} ag_parameter;
+
+/** Floats without padding. */
+size_t ag_parameter_file_floats(const ag_parameter *parameter);
+/** From the block to the file's order and back; import leaves the padding zero. */
+void ag_parameter_export(const ag_parameter *parameter, const float *block, float *file);
+void ag_parameter_import(const ag_parameter *parameter, const float *file, float *block);
+
+/* ---- the network ------------------------------------------------------------------- */
+
+typedef struct ag_network ag_network;
+
+/** Infers and checks every shape; parameters are zero. list: copied. Fails with
+ *  AG_INVALID_ARGUMENT and the layer's name where a shape does not fit. */
+ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t classes,
+                            ag_network **network);
+void ag_network_destroy(ag_network **network);
+
+ag_shape ag_network_input(const ag_network *network);
+size_t ag_network_classes(const ag_network *network);
+/** Floats from one image's logits to the next: classes, padded. */
+size_t ag_network_logit_stride(const ag_network *network);
+
+/** All parameters, trained or not: one block, `ag_network_floats` long. */
+float *ag_network_block(ag_network *network);
+size_t ag_network_floats(const ag_network *network);
+size_t ag_network_parameter_count(const ag_network *network);
+const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
+
+/** He et al. 2015 (arXiv:1502.01852): weights N(0, gain * 2 / fan-in), biases 0; mean and
+ *  deviation: [channels] of the pixels, for the normalising layer. Depends on seed alone. */
+void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean,
+                           const float *deviation);
+
+/** Floating-point operations of one image: forward, and for the backward pass to the input
+ *  and to the parameters. A multiply-add counts two. */
+typedef struct ag_flops {
+  double forward, input_gradient, weight_gradient;
+} ag_flops;
+ag_flops ag_network_flops(const ag_network *network);
+
+/** True where two passes over one image may differ (a noise layer). */
+bool ag_network_is_random(const ag_network *network);
+
+/* ---- passes ---------------------------------------------------------------------------- */
+
+typedef struct ag_workspace ag_workspace;
+
+/** Memory for passes over at most `capacity` images (a shard); one thread at a time. */
+ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_workspace **workspace);
+void ag_workspace_destroy(ag_workspace **workspace);
+size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
+
+/* What a pass depends on besides images and parameters. */
+typedef struct ag_pass {
+  bool training; /* dropout is on in training alone, noise always */
+  uint64_t seed;
+  uint32_t step;           /* keys dropout and noise, with the sample: training step or draw */
+  const uint32_t *samples; /* [count] the images' numbers in their dataset */
+} ag_pass;
+
+/** logits[count, logit stride] of images[count, input shape], channels padded. The result is
+ *  borrowed from the workspace until its next forward pass. */
+const float *ag_network_forward(const ag_network *network, ag_workspace *workspace,
+                                const ag_pass *pass, const float *images, size_t count);
+
+/** The backward pass of the last forward one, for dlogits[count, logit stride].
+ *  gradients: the block's layout, accumulated; NULL: no weight gradient is computed.
+ *  dimages: [count, input shape], overwritten; NULL: no gradient to the input is computed. */
+void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
+                         float *gradients, float *dimages);
+
+/* ---- model files ---------------------------------------------------------------------------- */
+
+/** Writes parameters in the field's common layout (see ag_layout) to an HDF5 file, whole or not
+ *  at all. architecture: text for the root attribute of that name; key: hexadecimal digest of what
+ *  the model depends on, for the attribute `key`. Fails with AG_IO_ERROR or AG_HDF5_FAILED. */
+ag_status ag_model_save(const ag_network *network, const char *path, const char *architecture,
+                        const char *key);
+/** Fills in the network's block. Names and shapes must be the network's and every value finite,
+ *  else AG_BAD_MODEL with the file, the parameter and what was expected. key: receives the
+ *  attribute, empty where there is none; may be NULL. */
+ag_status ag_model_load(ag_network *network, const char *path, char key[AG_DIGEST_TEXT_SIZE]);
+
+#endif
