@@ -25,6 +25,7 @@
   ROW(AG_BOUND_BROKEN, "a perturbation left its bound", 1) \
   ROW(AG_HDF5_FAILED, "HDF5 failed", 1)                    \
   ROW(AG_MPI_FAILED, "MPI failed", 1)                      \
+  ROW(AG_ELSEWHERE, "another rank failed", 1)              \
   ROW(AG_UNITS_FAILED, "some units failed", 1)
 
 #define AG_STATUS_NAME(name, text, code) name,
@@ -167,6 +168,8 @@ typedef struct ag_digest {
 /** SHA-256 (FIPS 180-4). */
 ag_status ag_digest_compute(const void *bytes, size_t size, ag_digest *digest);
 void ag_digest_text(const ag_digest *digest, char out[AG_DIGEST_TEXT_SIZE]);
+/** Reads what ag_digest_text wrote; false where text is not that. */
+bool ag_digest_read(const char *text, ag_digest *digest);
 
 /* ---- thread pool ----------------------------------------------------------- */
 

@@ -69,7 +69,7 @@ typedef struct ag_parameter {
 
 /** Floats without padding. */
 size_t ag_parameter_file_floats(const ag_parameter *parameter);
-/** From the block to the file's order and back; import leaves the padding zero. */
+/** From the block to the file's order and back; import leaves the padding as it is. */
 void ag_parameter_export(const ag_parameter *parameter, const float *block, float *file);
 void ag_parameter_import(const ag_parameter *parameter, const float *file, float *block);
 
@@ -77,8 +77,8 @@ void ag_parameter_import(const ag_parameter *parameter, const float *file, float
 
 typedef struct ag_network ag_network;
 
-/** Infers and checks every shape; parameters are zero. list: copied. Fails with
- *  AG_INVALID_ARGUMENT and the layer's name where a shape does not fit. */
+/** Infers and checks every shape; parameters are zero, deviations of pixels 1. list: copied. Fails
+ * with AG_INVALID_ARGUMENT and the layer's name where a shape does not fit. */
 ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t classes,
                             ag_network **network);
 void ag_network_destroy(ag_network **network);
@@ -94,7 +94,7 @@ size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
 
-/** He et al. 2015 (arXiv:1502.01852): weights N(0, gain * 2 / fan-in), biases 0; mean and
+/** He et al. 2015 (arXiv:1502.01852): weights N(0, gain^2 * 2 / fan-in), biases 0; mean and
  *  deviation: [channels] of the pixels, for the normalising layer. Depends on seed alone. */
 void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean,
                            const float *deviation);

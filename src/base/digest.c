@@ -3,6 +3,7 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
 
 ag_status ag_digest_compute(const void *bytes, size_t size, ag_digest *digest)
 {
@@ -19,4 +20,16 @@ void ag_digest_text(const ag_digest *digest, char out[AG_DIGEST_TEXT_SIZE])
   for (size_t i = 0; i < AG_DIGEST_SIZE; ++i) {
     snprintf(out + 2 * i, 3, "%02x", (unsigned)digest->bytes[i]);
   }
+}
+
+bool ag_digest_read(const char *text, ag_digest *digest)
+{
+  for (size_t i = 0; i < AG_DIGEST_SIZE; ++i) {
+    unsigned byte = 0;
+    if (strspn(text + 2 * i, "0123456789abcdef") < 2 || sscanf(text + 2 * i, "%2x", &byte) != 1) {
+      return false;
+    }
+    digest->bytes[i] = (uint8_t)byte;
+  }
+  return text[AG_DIGEST_TEXT_SIZE - 1] == '\0';
 }

@@ -1,0 +1,100 @@
+/* advgrid/attack.h: attacks on a defended network.
+ * An attack sees a target, which gives logits and input gradients and nothing else, and moves
+ * pixels within a threat model. Pixels and epsilon are on the scale [0,1]. */
+#ifndef ADVGRID_ATTACK_H
+#define ADVGRID_ATTACK_H
+
+#include "advgrid/base.h"
+#include "advgrid/network.h"
+
+/* ---- what is attacked ------------------------------------------------------------ */
+
+/** A loss that an attack raises. logits[count, stride]; gradient[count, stride]: of the sum over
+ *  the images, overwritten, zero behind the classes. */
+typedef void (*ag_attack_loss)(size_t count, size_t classes, size_t stride, const float *logits,
+                               const uint8_t *labels, float *gradient);
+
+/** -log softmax(z)[y], Goodfellow et al. 2015 (arXiv:1412.6572). */
+void ag_loss_cross_entropy(size_t count, size_t classes, size_t stride, const float *logits,
+                           const uint8_t *labels, float *gradient);
+
+/* Images of a shard: [count, shape], channels padded; all borrowed. */
+typedef struct ag_attack_images {
+  const float *pixels;
+  const uint8_t *labels;
+  const uint32_t *samples; /* numbers in the dataset: they key everything random */
+  size_t count;
+} ag_attack_images;
+
+/* A network as deployed, its defense included. `step` keys the randomness of a random defense
+ * with the sample: each call of an attack brings another one. */
+typedef struct ag_target {
+  ag_shape shape;
+  size_t classes, stride; /* floats from one image's logits to the next */
+  size_t capacity;        /* images a call may bring at most */
+  void *context;
+  /* logits[count, stride]: overwritten. */
+  void (*logits)(void *context, const ag_attack_images *images, uint32_t step, float *logits);
+  /* Also gradient[count, shape] of the loss to the pixels: overwritten. */
+  void (*gradient)(void *context, const ag_attack_images *images, uint32_t step,
+                   ag_attack_loss loss, float *logits, float *gradient);
+} ag_target;
+
+/** z_y - max of the others, negative where the image is misclassified; prediction: the first
+ *  largest logit (may be NULL). */
+float ag_margin(const float *logits, size_t classes, uint8_t label, uint8_t *prediction);
+
+/* ---- threat model ------------------------------------------------------------------- */
+
+/* The images an attack may make of x0: { x : |x - x0|_inf <= epsilon, 0 <= x <= 1 }. */
+typedef struct ag_threat {
+  float epsilon; /* >= 0 */
+} ag_threat;
+
+/** Projects x onto the threat model around x0, value by value. floats: the length of both. */
+void ag_threat_project(const ag_threat *threat, size_t floats, const float *x0, float *x);
+
+/** One projected step, Madry et al. 2018 (arXiv:1706.06083), section 2.1:
+ *  x = P(x + step * sign(gradient)). */
+void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *x0,
+                    const float *gradient, float *x);
+
+/** Distances |x - x0|_inf and |x - x0|_2 of one image, in double precision. Fails with
+ *  AG_BOUND_BROKEN where x is not in the threat model, but for one rounding of x0 + epsilon. */
+ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float *x0, const float *x,
+                            float *linf, float *l2);
+
+/* ---- attacks -------------------------------------------------------------------------- */
+
+/* Passes an attack made, one an image. */
+typedef struct ag_attack_cost {
+  uint64_t gradients, forwards;
+} ag_attack_cost;
+
+typedef struct ag_attack_call {
+  const ag_settings *settings;
+  const ag_target *target;
+  ag_threat threat;
+  uint64_t seed;
+  ag_attack_images images; /* clean, and all classified correctly */
+  float *adversarial;      /* [count, shape], overwritten */
+  float *scratch;          /* ag_attack_scratch_floats */
+  ag_attack_cost cost;     /* added to */
+} ag_attack_call;
+
+/* A row of the table of attacks. */
+typedef struct ag_attack {
+  ag_kind kind;
+  /* Floats of scratch for shards of up to target->capacity images. */
+  size_t (*scratch_floats)(const ag_settings *settings, const ag_target *target);
+  /* Passes an image takes at most, for the cost model. */
+  ag_attack_cost (*cost)(const ag_settings *settings);
+  void (*run)(ag_attack_call *call);
+} ag_attack;
+
+/** The attacks by name, for `attacks: [{kind: ...}]`. */
+const ag_kind *ag_attack_table(size_t index);
+/** The row behind an entry of that table. */
+const ag_attack *ag_attack_of(const ag_entry *entry);
+
+#endif

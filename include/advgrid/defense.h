@@ -1,0 +1,46 @@
+/* advgrid/defense.h: defenses, and the defended network as it is deployed. */
+#ifndef ADVGRID_DEFENSE_H
+#define ADVGRID_DEFENSE_H
+
+#include "advgrid/attack.h"
+#include "advgrid/base.h"
+#include "advgrid/network.h"
+
+/* A row of the table of defenses. What a defense does not change is NULL. */
+typedef struct ag_defense {
+  ag_kind kind; /* options end with AG_DEFENSE_FILE_OPTION */
+  /* Changes the layers of the architecture; fails with AG_BAD_JOB, naming the option. */
+  ag_status (*change_layers)(const ag_settings *settings, ag_layer_list *layers);
+  /* Passes whose mean is a prediction or a gradient; NULL: 1. */
+  size_t (*draws)(const ag_settings *settings);
+} ag_defense;
+
+/* Every defense may take a trained model instead of training one. */
+#define AG_DEFENSE_FILE_OPTION                                     \
+  {                                                                \
+    .name = "file", .type = AG_OPTION_TEXT, .initial = "",         \
+    .help = "take this model file as trained, instead of training" \
+  }
+
+/** The defenses by name, for `defenses: [{kind: ...}]`. */
+const ag_kind *ag_defense_table(size_t index);
+/** The row behind an entry of that table. */
+const ag_defense *ag_defense_of(const ag_entry *entry);
+
+/** The layers of the model as the defense wants them. Fails with AG_BAD_JOB. */
+ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size_t classes,
+                            ag_layer_list *layers);
+/** Passes over the network for one prediction. */
+size_t ag_defense_draws(const ag_entry *defense);
+
+/* A network in evaluation mode with its defense around it, for one thread. */
+typedef struct ag_defended ag_defended;
+
+/** network: borrowed, and must outlive it. seed: keys a random defense. capacity: images a call. */
+ag_status ag_defended_create(const ag_entry *defense, const ag_network *network, size_t capacity,
+                             uint64_t seed, ag_defended **defended);
+void ag_defended_destroy(ag_defended **defended);
+/** What an attack sees; borrowed. */
+const ag_target *ag_defended_target(const ag_defended *defended);
+
+#endif

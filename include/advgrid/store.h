@@ -1,0 +1,130 @@
+/* advgrid/store.h: the journal, which is the truth, and results.h5, which is its view.
+ * Rank 0 alone calls what is declared here; nothing is collective. */
+#ifndef ADVGRID_STORE_H
+#define ADVGRID_STORE_H
+
+#include "advgrid/base.h"
+#include "advgrid/evaluation.h"
+#include "advgrid/plan.h"
+#include "advgrid/training.h"
+
+/* ---- provenance ------------------------------------------------------------------------ */
+
+/* What a run was made with and on. Stored as it is in the journal. */
+typedef struct ag_provenance {
+  char version[32], git_commit[64];
+  char cpu[128], mpi[256], blas[256], hdf5[32];
+  char slurm_job_id[64];
+  char hosts[1024]; /* one name each, with commas */
+  char started[AG_TIMESTAMP_SIZE];
+  uint32_t ranks, threads;                  /* threads a rank */
+  char dataset_sha256[AG_DIGEST_TEXT_SIZE]; /* hexadecimal, of the loaded images */
+} ag_provenance;
+
+/** Fills in all but mpi, hosts, ranks, threads and dataset_sha256. */
+void ag_provenance_collect(ag_provenance *provenance);
+
+/* ---- journal ------------------------------------------------------------------------------ */
+
+/* What a record says. Files depend on the numbers: append, never renumber. */
+typedef enum ag_record_kind {
+  AG_RECORD_RUN = 1,    /* a run started: ag_provenance; key: none */
+  AG_RECORD_EPOCH = 2,  /* an epoch of a model: ag_epoch; key: the model's */
+  AG_RECORD_MODEL = 3,  /* a model is trained and its file written: ag_model_record */
+  AG_RECORD_UNIT = 4,   /* a unit is done: ag_unit_record, then its outcomes; key: the unit's */
+  AG_RECORD_FAILURE = 5 /* a model or a unit failed: text; key: its */
+} ag_record_kind;
+
+typedef struct ag_model_record {
+  double seconds;
+  uint64_t images; /* seen in training */
+} ag_model_record;
+
+typedef struct ag_unit_record {
+  uint32_t rank, outcomes;
+  double seconds;
+  ag_attack_cost cost;
+} ag_unit_record;
+
+typedef struct ag_record {
+  ag_record_kind kind;
+  ag_digest key;
+  const void *payload; /* borrowed */
+  size_t size;
+} ag_record;
+
+/** Calls visit for every whole record of folder/journal in order. A torn record at the end is
+ *  left out; no journal at all is success. Fails with AG_BAD_STORE, naming file and byte, where
+ *  the file is no journal or a record before the end is damaged. */
+typedef ag_status (*ag_record_visit)(void *context, const ag_record *record);
+ag_status ag_journal_read(const char *folder, ag_record_visit visit, void *context);
+
+typedef struct ag_journal ag_journal;
+/** Opens folder/journal to append; cuts off a torn record at the end. */
+ag_status ag_journal_open(const char *folder, ag_journal **journal);
+void ag_journal_close(ag_journal **journal);
+/** Appends one record with its checksum and synchronises the file. */
+ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
+
+/* ---- ledger ------------------------------------------------------------------------------- */
+
+/* What a journal says about the models and units of a plan. */
+typedef enum ag_progress { AG_PROGRESS_MISSING, AG_PROGRESS_DONE, AG_PROGRESS_FAILED } ag_progress;
+
+typedef struct ag_model_state {
+  ag_progress progress;
+  size_t epoch_count;
+  ag_epoch *epochs; /* of the last time it was trained */
+  ag_model_record record;
+  char *failure; /* NULL but where it failed */
+} ag_model_state;
+
+typedef struct ag_unit_state {
+  ag_progress progress;
+  ag_unit_record record;
+  ag_outcome *outcomes; /* [record.outcomes]; NULL where there are none */
+  char *failure;
+} ag_unit_state;
+
+typedef struct ag_ledger {
+  const ag_plan *plan;      /* borrowed */
+  ag_model_state *models;   /* [plan->model_count] */
+  ag_unit_state *units;     /* [plan->unit_count] */
+  size_t runs;              /* AG_RECORD_RUN seen */
+  ag_provenance provenance; /* of the last run */
+} ag_ledger;
+
+ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **ledger);
+void ag_ledger_destroy(ag_ledger **ledger);
+/** Takes a record in; one whose key the plan does not have is passed over. Usable as the
+ *  visit of ag_journal_read with the ledger as context. A later record of a key replaces
+ *  an earlier failure, never what is done. */
+ag_status ag_ledger_take(void *ledger, const ag_record *record);
+/** A point's state: failed where its model or a unit failed, done where all units are. */
+ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
+/** A done point's outcomes in the order of its images, and what they cost. outcomes: owned by
+ *  the caller, freed by ag_release. */
+ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
+                             size_t *count, ag_attack_cost *cost, double *seconds);
+
+/* ---- a result folder as it stands ---------------------------------------------------------- */
+
+/* What a folder's job.yaml and journal say, also while a run is writing to it. */
+typedef struct ag_folder {
+  ag_job *job;
+  ag_plan *plan;
+  ag_ledger *ledger;
+} ag_folder;
+
+/** Reads a folder that `run` has made. Fails with AG_INVALID_ARGUMENT where it is none; on
+ *  failure nothing is left to free. */
+ag_status ag_folder_read(const char *path, ag_folder *folder);
+void ag_folder_clear(ag_folder *folder);
+
+/* ---- result file --------------------------------------------------------------------------- */
+
+/** Writes folder/results.h5 from the ledger, whole or not at all. job_text: the job as the user
+ *  wrote it. Fails with AG_HDF5_FAILED or AG_IO_ERROR, naming the file. */
+ag_status ag_results_write(const char *folder, const ag_ledger *ledger, const char *job_text);
+
+#endif

@@ -1,0 +1,9 @@
+/* The rows of the table of attacks, each in the file named after it. */
+#ifndef ADVGRID_ATTACK_ATTACK_H
+#define ADVGRID_ATTACK_ATTACK_H
+
+#include "advgrid/attack.h"
+
+extern const ag_attack ag_attack_fgsm, ag_attack_pgd;
+
+#endif

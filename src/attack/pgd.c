@@ -1,0 +1,194 @@
+/* Projected gradient descent, Madry et al. 2018 (arXiv:1706.06083), section 2.1:
+ *   x_0 uniform in the ball, or the image;  x_{t+1} = P(x_t + step * sign(dL/dx)).
+ * Each restart runs on the images that still stand; of all iterates the one with the lowest
+ * margin is kept, and an image whose margin falls below zero leaves the batch at once. */
+#include "attack/attack.h"
+
+#include <math.h>
+#include <string.h>
+
+static const ag_option options[] = {
+    {.name = "steps",
+     .type = AG_OPTION_COUNT,
+     .initial = "10",
+     .minimum = 1,
+     .maximum = 100000,
+     .help = "gradient steps of a restart"},
+    {.name = "step_size",
+     .type = AG_OPTION_NUMBER,
+     .initial = "",
+     .minimum = 1e-9,
+     .maximum = 1,
+     .help = "length of a step; 2.5 epsilon / steps where it is left out"},
+    {.name = "restarts",
+     .type = AG_OPTION_COUNT,
+     .initial = "1",
+     .minimum = 1,
+     .maximum = 1000,
+     .help = "starts, of which the worst for the network counts"},
+    {.name = "random_start",
+     .type = AG_OPTION_FLAG,
+     .initial = "true",
+     .help = "start uniformly in the ball, not at the image"},
+    {0},
+};
+
+/* The images that still stand, packed at the front of each array. */
+typedef struct standing {
+  size_t count, floats; /* images, and floats of one */
+  float *x, *x0, *gradient, *logits;
+  uint32_t *samples, *place; /* place: the image's row in the call */
+  uint8_t *labels;
+  float *least; /* by place: the lowest margin so far */
+} standing;
+
+/* Floats that hold `count` smaller items. */
+static size_t floats_for(size_t count, size_t size)
+{
+  return ag_round_up(count * size, sizeof(float)) / sizeof(float);
+}
+
+static size_t scratch_floats(const ag_settings *settings, const ag_target *target)
+{
+  (void)settings;
+  const size_t n = target->capacity;
+  return n * (3 * ag_shape_floats(target->shape) + target->stride + 1) +
+         2 * floats_for(n, sizeof(uint32_t)) + floats_for(n, 1);
+}
+
+static ag_attack_cost cost(const ag_settings *settings)
+{
+  const uint64_t restarts = ag_settings_count(settings, "restarts");
+  return (ag_attack_cost){.gradients = restarts * ag_settings_count(settings, "steps"),
+                          .forwards = restarts};
+}
+
+static standing lay_out(const ag_attack_call *call)
+{
+  const ag_target *target = call->target;
+  const size_t n = target->capacity;
+  standing all = {.floats = ag_shape_floats(target->shape), .x = call->scratch};
+  all.x0 = all.x + n * all.floats;
+  all.gradient = all.x0 + n * all.floats;
+  all.logits = all.gradient + n * all.floats;
+  all.least = all.logits + n * target->stride;
+  all.samples = (uint32_t *)(void *)(all.least + n);
+  all.place = all.samples + n;
+  all.labels = (uint8_t *)(void *)(all.place + n);
+  return all;
+}
+
+/* x uniform in the ball around each image, then clipped; padding channels stay 0. */
+static void start_uniformly(const ag_attack_call *call, standing *all, uint32_t restart)
+{
+  const ag_shape shape = call->target->shape;
+  const size_t stride = ag_channels_padded(shape.channels);
+  for (size_t i = 0; i < all->count; ++i) {
+    ag_random random = ag_random_stream(call->seed, AG_PURPOSE_ATTACK, all->samples[i], restart);
+    float *x = all->x + i * all->floats;
+    for (size_t pixel = 0; pixel < shape.height * shape.width; ++pixel) {
+      for (size_t c = 0; c < shape.channels; ++c) {
+        const float uniform = 2 * ag_random_uniform(&random) - 1;
+        x[pixel * stride + c] += call->threat.epsilon * uniform;
+      }
+    }
+  }
+  ag_threat_project(&call->threat, all->count * all->floats, all->x0, all->x);
+}
+
+/* Takes in every image that has not fallen in an earlier restart. */
+static void gather(const ag_attack_call *call, standing *all)
+{
+  all->count = 0;
+  for (size_t place = 0; place < call->images.count; ++place) {
+    if (all->least[place] < 0) continue;
+    const size_t i = all->count++;
+    const float *image = call->images.pixels + place * all->floats;
+    memcpy(all->x0 + i * all->floats, image, all->floats * sizeof *image);
+    memcpy(all->x + i * all->floats, image, all->floats * sizeof *image);
+    all->samples[i] = call->images.samples[place];
+    all->labels[i] = call->images.labels[place];
+    all->place[i] = (uint32_t)place;
+  }
+}
+
+static void move_image(standing *all, const ag_target *target, size_t from, size_t to)
+{
+  const size_t bytes = all->floats * sizeof(float);
+  memcpy(all->x + to * all->floats, all->x + from * all->floats, bytes);
+  memcpy(all->x0 + to * all->floats, all->x0 + from * all->floats, bytes);
+  memcpy(all->gradient + to * all->floats, all->gradient + from * all->floats, bytes);
+  memcpy(all->logits + to * target->stride, all->logits + from * target->stride,
+         target->stride * sizeof(float));
+  all->samples[to] = all->samples[from];
+  all->place[to] = all->place[from];
+  all->labels[to] = all->labels[from];
+}
+
+/* Keeps each image's worst iterate by the logits of x, and lets the fallen leave. */
+static void keep_worst(const ag_attack_call *call, standing *all)
+{
+  const ag_target *target = call->target;
+  size_t left = 0;
+  for (size_t i = 0; i < all->count; ++i) {
+    const size_t place = all->place[i];
+    const float margin =
+        ag_margin(all->logits + i * target->stride, target->classes, all->labels[i], NULL);
+    if (margin < all->least[place]) {
+      all->least[place] = margin;
+      memcpy(call->adversarial + place * all->floats, all->x + i * all->floats,
+             all->floats * sizeof(float));
+    }
+    if (margin < 0) continue;
+    if (left < i) move_image(all, target, i, left);
+    ++left;
+  }
+  all->count = left;
+}
+
+/* One restart; `step` numbers the calls of the target, for a random defense. */
+static void run_restart(ag_attack_call *call, standing *all, uint32_t restart, uint32_t *step)
+{
+  const ag_target *target = call->target;
+  const size_t steps = ag_settings_count(call->settings, "steps");
+  const float length = ag_settings_has(call->settings, "step_size")
+                           ? (float)ag_settings_number(call->settings, "step_size")
+                           : 2.5F * call->threat.epsilon / (float)steps;
+  gather(call, all);
+  if (ag_settings_flag(call->settings, "random_start")) start_uniformly(call, all, restart);
+  for (size_t i = 0; i < steps && all->count > 0; ++i) {
+    const ag_attack_images images = {all->x, all->labels, all->samples, all->count};
+    target->gradient(target->context, &images, (*step)++, ag_loss_cross_entropy, all->logits,
+                     all->gradient);
+    call->cost.gradients += all->count;
+    keep_worst(call, all);
+    ag_threat_step(&call->threat, all->count * all->floats, length, all->x0, all->gradient, all->x);
+  }
+  if (all->count == 0) return;
+  const ag_attack_images images = {all->x, all->labels, all->samples, all->count};
+  target->logits(target->context, &images, (*step)++, all->logits);
+  call->cost.forwards += all->count;
+  keep_worst(call, all);
+}
+
+static void run(ag_attack_call *call)
+{
+  standing all = lay_out(call);
+  const size_t restarts = ag_settings_count(call->settings, "restarts");
+  uint32_t step = 0;
+  memcpy(call->adversarial, call->images.pixels, call->images.count * all.floats * sizeof(float));
+  for (size_t i = 0; i < call->images.count; ++i)
+    all.least[i] = INFINITY;
+  for (size_t restart = 0; restart < restarts; ++restart) {
+    run_restart(call, &all, (uint32_t)restart, &step);
+  }
+}
+
+const ag_attack ag_attack_pgd = {
+    .kind = {.name = "pgd",
+             .help = "projected steps along the gradient's sign, from a random start",
+             .options = options},
+    .scratch_floats = scratch_floats,
+    .cost = cost,
+    .run = run,
+};

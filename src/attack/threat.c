@@ -1,0 +1,69 @@
+/* The threat model, and the losses and margins that attacks go by. */
+#include "advgrid/attack.h"
+
+#include <math.h>
+
+static float clamp(float value, float low, float high)
+{
+  return value < low ? low : value > high ? high : value;
+}
+
+void ag_threat_project(const ag_threat *threat, size_t floats, const float *restrict x0,
+                       float *restrict x)
+{
+  const float epsilon = threat->epsilon;
+  for (size_t i = 0; i < floats; ++i) {
+    x[i] = clamp(x[i], fmaxf(x0[i] - epsilon, 0), fminf(x0[i] + epsilon, 1));
+  }
+}
+
+void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *restrict x0,
+                    const float *restrict gradient, float *restrict x)
+{
+  for (size_t i = 0; i < floats; ++i) {
+    const float sign = (float)(gradient[i] > 0) - (float)(gradient[i] < 0);
+    x[i] += step * sign;
+  }
+  ag_threat_project(threat, floats, x0, x);
+}
+
+ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float *x0, const float *x,
+                            float *linf, float *l2)
+{
+  /* Half a unit in the last place of a sum under 1, twice for safety. */
+  const double rounding = 0x1p-24;
+  double largest = 0;
+  double squares = 0;
+  for (size_t i = 0; i < floats; ++i) {
+    const double distance = fabs((double)x[i] - (double)x0[i]);
+    /* Written so that a NaN fails. */
+    if (!(x[i] >= 0 && x[i] <= 1 && distance <= (double)threat->epsilon + rounding)) {
+      return ag_fail(AG_BOUND_BROKEN,
+                     "value %zu went from %.9g to %.9g, out of epsilon %.9g or of [0,1]", i,
+                     (double)x0[i], (double)x[i], (double)threat->epsilon);
+    }
+    largest = fmax(largest, distance);
+    squares += distance * distance;
+  }
+  *linf = (float)largest;
+  *l2 = (float)sqrt(squares);
+  return AG_OK;
+}
+
+void ag_loss_cross_entropy(size_t count, size_t classes, size_t stride, const float *logits,
+                           const uint8_t *labels, float *gradient)
+{
+  ag_cross_entropy(count, classes, stride, logits, labels, 1, NULL, gradient);
+}
+
+float ag_margin(const float *logits, size_t classes, uint8_t label, uint8_t *prediction)
+{
+  size_t best = 0;
+  float other = -INFINITY;
+  for (size_t i = 0; i < classes; ++i) {
+    if (logits[i] > logits[best]) best = i;
+    if (i != label && logits[i] > other) other = logits[i];
+  }
+  if (prediction != NULL) *prediction = (uint8_t)best;
+  return logits[label] - other;
+}

@@ -1,0 +1,108 @@
+/* advgrid run: MPI's start and end, and the table at the end. */
+#include "advgrid/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "advgrid/report.h"
+#include "cli/commands.h"
+
+static const char documentation[] =
+    "Run, or continue, a job: train every defended model, attack every grid point, and leave"
+    " DIR/results.h5."
+    "\v"
+    "Under mpirun or srun all ranks share the work. A run that was stopped is continued by the"
+    " same command: what DIR/journal records is not done again.\n"
+    "\n"
+    "  mpirun -n 4 advgrid run jobs/quickstart.yaml -o results/quickstart\n"
+    "  mpirun -n 2 advgrid run jobs/quickstart.yaml -d cifar-10-batches-bin -o results/cifar\n";
+
+static const struct argp_option options[] = {
+    {"output", 'o', "DIR", 0, "the result folder (default: results/NAME for jobs/NAME.yaml)", 0},
+    {"data", 'd', "DIR", 0, "use the CIFAR-10 in DIR in the place of the job's dataset", 0},
+    {"threads", 't', "N", 0, "threads of a rank (default: its share of the node's cores)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+  ag_run_request *request = state->input;
+  double threads = 0;
+  switch (key) {
+  case 'o': request->folder = argument; return 0;
+  case 'd': request->data_folder = argument; return 0;
+  case 't':
+    if (ag_number_read(argument, &threads) != AG_OK || threads < 1 || threads > 1024 ||
+        threads != (double)(size_t)threads) {
+      argp_error(state, "--threads is '%s'; expected a whole number from 1 to 1024", argument);
+    }
+    request->threads = (size_t)threads;
+    return 0;
+  case ARGP_KEY_ARG:
+    if (state->arg_num > 0) argp_error(state, "one job file is expected, '%s' is more", argument);
+    request->job_path = argument;
+    return 0;
+  case ARGP_KEY_NO_ARGS: argp_error(state, "a job file is missing"); return 0;
+  default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+/* results/NAME for a job file NAME.yaml in whatever folder. */
+static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
+{
+  if (request->folder != NULL) return;
+  const char *slash = strrchr(request->job_path, '/');
+  const char *name = slash == NULL ? request->job_path : slash + 1;
+  const char *end = strrchr(name, '.');
+  const int length = end == NULL || end == name ? (int)strlen(name) : (int)(end - name);
+  snprintf(folder, AG_PATH_SIZE, "results/%.*s", length < 255 ? length : 255, name);
+  request->folder = folder;
+}
+
+static ag_status print_table(const char *path)
+{
+  ag_folder folder;
+  ag_text text = {0};
+  ag_status status = ag_folder_read(path, &folder);
+  if (status != AG_OK) return status;
+  status = ag_report_table(folder.ledger, &text);
+  if (status == AG_OK) printf("\n%s\n%s/results.h5\n", text.bytes, path);
+  ag_text_clear(&text);
+  ag_folder_clear(&folder);
+  return status;
+}
+
+/* Prints this rank's failure, and agrees on the exit code of the whole job. */
+static int finish(ag_status status, int rank, const char *folder)
+{
+  int mine = ag_status_exit_code(status);
+  int worst = 0;
+  if (status != AG_OK && status != AG_ELSEWHERE) ag_log("%s", ag_message());
+  if (rank == 0 && (status == AG_OK || status == AG_UNITS_FAILED)) {
+    const ag_status printed = print_table(folder);
+    if (printed != AG_OK) {
+      ag_log("%s", ag_message());
+      mine = ag_status_exit_code(printed);
+    }
+  }
+  fflush(NULL);
+  MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  return worst;
+}
+
+int ag_command_run(int argc, char **argv)
+{
+  static const struct argp argp = {options, parse, "JOB.yaml", documentation, NULL, NULL, NULL};
+  ag_run_request request = {0};
+  char folder[AG_PATH_SIZE];
+  int provided = 0;
+  int rank = 0;
+  ag_command_parse(&argp, argc, argv, &request);
+  default_folder(&request, folder);
+  MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  const ag_status status = ag_run(&request, MPI_COMM_WORLD);
+  const int code = finish(status, rank, request.folder);
+  MPI_Finalize();
+  return code;
+}

@@ -1,0 +1,113 @@
+/* The defended network as a target: evaluation mode, and means over draws where it is random. */
+#include "advgrid/defense.h"
+
+#include <string.h>
+
+struct ag_defended {
+  const ag_network *network;
+  ag_workspace *workspace;
+  size_t draws;
+  uint64_t seed;
+  float *dlogits;        /* [capacity, stride] */
+  float *draw_gradients; /* [capacity, shape]; NULL where there is one draw */
+  ag_target target;
+};
+
+/* Draw `draw` of call `step`: no two share a stream. */
+static const float *forward_draw(const ag_defended *defended, const ag_attack_images *images,
+                                 uint32_t step, size_t draw)
+{
+  const ag_pass pass = {.seed = defended->seed,
+                        .step = (uint32_t)(step * defended->draws + draw) & 0xffffffU,
+                        .samples = images->samples};
+  return ag_network_forward(defended->network, defended->workspace, &pass, images->pixels,
+                            images->count);
+}
+
+/* sum = (draw 0 ? values : sum + values), and the mean at the last of the draws. */
+static void take_in(size_t floats, const float *restrict values, size_t draw, size_t draws,
+                    float *restrict sum)
+{
+  if (draw == 0) {
+    memcpy(sum, values, floats * sizeof *sum);
+  } else {
+    for (size_t i = 0; i < floats; ++i)
+      sum[i] += values[i];
+  }
+  if (draws > 1 && draw == draws - 1) {
+    const float share = 1 / (float)draws;
+    for (size_t i = 0; i < floats; ++i)
+      sum[i] *= share;
+  }
+}
+
+static void logits_of(void *context, const ag_attack_images *images, uint32_t step, float *logits)
+{
+  const ag_defended *defended = context;
+  const size_t floats = images->count * defended->target.stride;
+  for (size_t draw = 0; draw < defended->draws; ++draw) {
+    take_in(floats, forward_draw(defended, images, step, draw), draw, defended->draws, logits);
+  }
+}
+
+static void gradient_of(void *context, const ag_attack_images *images, uint32_t step,
+                        ag_attack_loss loss, float *logits, float *gradient)
+{
+  const ag_defended *defended = context;
+  const ag_target *target = &defended->target;
+  const size_t floats = images->count * ag_shape_floats(target->shape);
+  for (size_t draw = 0; draw < defended->draws; ++draw) {
+    const float *drawn = forward_draw(defended, images, step, draw);
+    loss(images->count, target->classes, target->stride, drawn, images->labels, defended->dlogits);
+    take_in(images->count * target->stride, drawn, draw, defended->draws, logits);
+    float *into = defended->draws == 1 ? gradient : defended->draw_gradients;
+    ag_network_backward(defended->network, defended->workspace, defended->dlogits, NULL, into);
+    if (defended->draws > 1) take_in(floats, into, draw, defended->draws, gradient);
+  }
+}
+
+ag_status ag_defended_create(const ag_entry *defense, const ag_network *network, size_t capacity,
+                             uint64_t seed, ag_defended **out)
+{
+  ag_status status = AG_OK;
+  ag_defended *defended = NULL;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *defended, &defended));
+  *out = defended;
+  defended->network = network;
+  defended->seed = seed;
+  defended->draws = ag_network_is_random(network) ? ag_defense_draws(defense) : 1;
+  defended->target = (ag_target){
+      .shape = ag_network_input(network),
+      .classes = ag_network_classes(network),
+      .stride = ag_network_logit_stride(network),
+      .capacity = capacity,
+      .context = defended,
+      .logits = logits_of,
+      .gradient = gradient_of,
+  };
+  AG_TRY(ag_workspace_create(network, capacity, &defended->workspace));
+  AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->dlogits));
+  if (defended->draws > 1) {
+    AG_TRY(ag_allocate(capacity * ag_shape_floats(defended->target.shape), sizeof(float),
+                       &defended->draw_gradients));
+  }
+cleanup:
+  if (status != AG_OK) ag_defended_destroy(out);
+  return status;
+}
+
+void ag_defended_destroy(ag_defended **out)
+{
+  ag_defended *defended = *out;
+  if (defended == NULL) return;
+  ag_release(&defended->draw_gradients);
+  ag_release(&defended->dlogits);
+  ag_workspace_destroy(&defended->workspace);
+  ag_release(out);
+}
+
+const ag_target *ag_defended_target(const ag_defended *defended)
+{
+  return &defended->target;
+}

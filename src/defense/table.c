@@ -1,0 +1,31 @@
+/* The table of defenses: a new defense is a file with its row, and one line here. */
+#include "defense/defense.h"
+
+static const ag_defense *const rows[] = {&ag_defense_none, &ag_defense_gaussian_noise};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const ag_kind *ag_defense_table(size_t index)
+{
+  return index < ROWS ? &rows[index]->kind : NULL;
+}
+
+const ag_defense *ag_defense_of(const ag_entry *entry)
+{
+  /* The kind is the row's first member. */
+  return (const ag_defense *)(const void *)entry->kind;
+}
+
+ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size_t classes,
+                            ag_layer_list *layers)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  const ag_status status = ag_architecture_layers(model, classes, layers);
+  if (status != AG_OK || row->change_layers == NULL) return status;
+  return row->change_layers(&defense->settings, layers);
+}
+
+size_t ag_defense_draws(const ag_entry *defense)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  return row->draws == NULL ? 1 : row->draws(&defense->settings);
+}

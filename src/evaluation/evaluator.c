@@ -1,0 +1,172 @@
+/* One thread's attacks on shards: clean logits, the attack on what is classified correctly,
+ * a fresh measure of every perturbation, and fresh logits as the verdict. */
+#include "advgrid/evaluation.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Keys the draws of a verdict, on clean and on attacked images alike: no attack reaches it. */
+static const uint32_t VERDICT_STEP = UINT32_MAX;
+
+struct ag_evaluator {
+  const ag_entry *attack;
+  ag_defended *defended;
+  const ag_target *target;
+  uint64_t seed;
+  float *pixels, *adversarial, *logits, *scratch;
+  uint8_t *labels;
+  uint32_t *samples;
+  uint32_t *rows; /* of an attacked image: its place in the shard */
+};
+
+static size_t scratch_floats(const ag_entry *attack, const ag_target *target)
+{
+  return ag_attack_of(attack)->scratch_floats(&attack->settings, target);
+}
+
+ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
+                              const ag_entry *attack, size_t capacity, uint64_t seed,
+                              ag_evaluator **out)
+{
+  ag_status status = AG_OK;
+  ag_evaluator *evaluator = NULL;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *evaluator, &evaluator));
+  *out = evaluator;
+  evaluator->attack = attack;
+  evaluator->seed = seed;
+  AG_TRY(ag_defended_create(defense, network, capacity, seed, &evaluator->defended));
+  const ag_target *target = ag_defended_target(evaluator->defended);
+  const size_t floats = ag_shape_floats(target->shape);
+  evaluator->target = target;
+  AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->pixels));
+  AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->adversarial));
+  AG_TRY(ag_allocate(capacity * target->stride, sizeof(float), &evaluator->logits));
+  AG_TRY(ag_allocate(scratch_floats(attack, target), sizeof(float), &evaluator->scratch));
+  AG_TRY(ag_allocate(capacity, 1, &evaluator->labels));
+  AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->samples));
+  AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->rows));
+cleanup:
+  if (status != AG_OK) ag_evaluator_destroy(out);
+  return status;
+}
+
+void ag_evaluator_destroy(ag_evaluator **out)
+{
+  ag_evaluator *evaluator = *out;
+  if (evaluator == NULL) return;
+  ag_release(&evaluator->rows);
+  ag_release(&evaluator->samples);
+  ag_release(&evaluator->labels);
+  ag_release(&evaluator->scratch);
+  ag_release(&evaluator->logits);
+  ag_release(&evaluator->adversarial);
+  ag_release(&evaluator->pixels);
+  ag_defended_destroy(&evaluator->defended);
+  ag_release(out);
+}
+
+size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
+                          const ag_entry *attack, size_t capacity)
+{
+  const ag_target target = {.shape = ag_network_input(network),
+                            .classes = ag_network_classes(network),
+                            .stride = ag_network_logit_stride(network),
+                            .capacity = capacity};
+  const size_t image = ag_shape_floats(target.shape);
+  const size_t images = ag_network_is_random(network) && ag_defense_draws(defense) > 1 ? 3 : 2;
+  return ag_workspace_bytes(network, capacity) +
+         (capacity * (images * image + 2 * target.stride) + scratch_floats(attack, &target)) *
+             sizeof(float);
+}
+
+/* Judges the images in `pixels`, one outcome each, by their clean logits. */
+static void judge_clean(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes)
+{
+  const ag_target *target = evaluator->target;
+  const ag_attack_images images = {evaluator->pixels, evaluator->labels, evaluator->samples, count};
+  target->logits(target->context, &images, VERDICT_STEP, evaluator->logits);
+  for (size_t i = 0; i < count; ++i) {
+    ag_outcome *outcome = &outcomes[i];
+    *outcome = (ag_outcome){.index = evaluator->samples[i], .label = evaluator->labels[i]};
+    outcome->clean_margin = ag_margin(evaluator->logits + i * target->stride, target->classes,
+                                      outcome->label, &outcome->clean_prediction);
+    outcome->margin = outcome->clean_margin;
+    outcome->prediction = outcome->clean_prediction;
+  }
+}
+
+/* Moves the images that are classified correctly to the front; returns how many. */
+static size_t pack_correct(ag_evaluator *evaluator, size_t count, const ag_outcome *outcomes)
+{
+  const size_t floats = ag_shape_floats(evaluator->target->shape);
+  size_t correct = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (outcomes[i].clean_prediction != outcomes[i].label) continue;
+    if (correct < i) {
+      memcpy(evaluator->pixels + correct * floats, evaluator->pixels + i * floats,
+             floats * sizeof *evaluator->pixels);
+    }
+    evaluator->labels[correct] = outcomes[i].label;
+    evaluator->samples[correct] = outcomes[i].index;
+    evaluator->rows[correct] = (uint32_t)i;
+    ++correct;
+  }
+  return correct;
+}
+
+/* Measures what the attack made against its bound, and judges it by fresh logits. */
+static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *call,
+                                ag_outcome *outcomes)
+{
+  const ag_target *target = evaluator->target;
+  const size_t floats = ag_shape_floats(target->shape);
+  ag_attack_images images = call->images;
+  images.pixels = evaluator->adversarial;
+  for (size_t i = 0; i < images.count; ++i) {
+    ag_outcome *outcome = &outcomes[evaluator->rows[i]];
+    const ag_status status =
+        ag_threat_measure(&call->threat, floats, evaluator->pixels + i * floats,
+                          evaluator->adversarial + i * floats, &outcome->linf, &outcome->l2);
+    if (status != AG_OK) {
+      return ag_fail_within(status, "attack '%s' on test image %u", evaluator->attack->name,
+                            outcome->index);
+    }
+  }
+  target->logits(target->context, &images, VERDICT_STEP, evaluator->logits);
+  for (size_t i = 0; i < images.count; ++i) {
+    ag_outcome *outcome = &outcomes[evaluator->rows[i]];
+    outcome->margin = ag_margin(evaluator->logits + i * target->stride, target->classes,
+                                outcome->label, &outcome->prediction);
+  }
+  return AG_OK;
+}
+
+ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
+                            size_t count, double epsilon, ag_outcome *outcomes,
+                            ag_attack_cost *cost)
+{
+  const ag_target *target = evaluator->target;
+  assert(count <= target->capacity && first + count <= images->count);
+  ag_shard_fill(images, target->shape, NULL, first, count, evaluator->pixels, evaluator->labels);
+  for (size_t i = 0; i < count; ++i)
+    evaluator->samples[i] = (uint32_t)(first + i);
+  judge_clean(evaluator, count, outcomes);
+  cost->forwards += count;
+
+  const size_t correct = pack_correct(evaluator, count, outcomes);
+  if (correct == 0) return AG_OK;
+  ag_attack_call call = {
+      .settings = &evaluator->attack->settings,
+      .target = target,
+      .threat = {.epsilon = (float)epsilon},
+      .seed = evaluator->seed,
+      .images = {evaluator->pixels, evaluator->labels, evaluator->samples, correct},
+      .adversarial = evaluator->adversarial,
+      .scratch = evaluator->scratch,
+  };
+  ag_attack_of(evaluator->attack)->run(&call);
+  cost->gradients += call.cost.gradients;
+  cost->forwards += call.cost.forwards + correct;
+  return judge_attacked(evaluator, &call, outcomes);
+}

@@ -1,0 +1,45 @@
+/* From per-image outcomes to a point's counts, accuracies and intervals. */
+#include "advgrid/evaluation.h"
+
+#include <math.h>
+
+ag_interval ag_wilson_interval(size_t successes, size_t trials)
+{
+  if (trials == 0) return (ag_interval){0, 1};
+  const double z = 1.959963984540054; /* 97.5 % quantile of N(0, 1) */
+  const double n = (double)trials;
+  const double p = (double)successes / n;
+  const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
+  const double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  /* At 0 and at n the formula gives exactly 0 and 1, rounding aside. */
+  return (ag_interval){
+      .low = successes == 0 ? 0 : centre - half,
+      .high = successes == trials ? 1 : centre + half,
+  };
+}
+
+ag_summary ag_summarise(const ag_outcome *outcomes, size_t count)
+{
+  ag_summary summary = {.images = count};
+  double sum_linf = 0;
+  double sum_l2 = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const ag_outcome *outcome = &outcomes[i];
+    if (outcome->clean_prediction != outcome->label) continue;
+    ++summary.clean_correct;
+    if (outcome->prediction == outcome->label) ++summary.robust_correct;
+    sum_linf += (double)outcome->linf;
+    sum_l2 += (double)outcome->l2;
+    summary.max_linf = fmax(summary.max_linf, (double)outcome->linf);
+  }
+  const double correct = (double)summary.clean_correct;
+  if (count > 0) {
+    summary.clean_accuracy = correct / (double)count;
+    summary.robust_accuracy = (double)summary.robust_correct / (double)count;
+  }
+  summary.robust_accuracy_of_correct = (double)summary.robust_correct / correct; /* 0 / 0: NaN */
+  summary.mean_linf = summary.clean_correct > 0 ? sum_linf / correct : 0;
+  summary.mean_l2 = summary.clean_correct > 0 ? sum_l2 / correct : 0;
+  summary.interval = ag_wilson_interval(summary.robust_correct, count);
+  return summary;
+}

@@ -1,0 +1,86 @@
+/* The numbers of a job that no table lists: its seeds and its epsilons. */
+#include "plan/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t seed_maximum = UINT64_C(1) << 53; /* what a double can hold exactly */
+
+static ag_status read_seed(const char *text, uint64_t *seed)
+{
+  const size_t digits = strspn(text, "0123456789");
+  if (text[digits] != '\0') {
+    return ag_fail(AG_BAD_JOB, "seed '%.80s' is no whole number; expected 0 to 2^53", text);
+  }
+  *seed = digits < 20 ? strtoull(text, NULL, 10) : UINT64_MAX;
+  if (*seed > seed_maximum) {
+    return ag_fail(AG_BAD_JOB, "seed %.80s is too large; expected 0 to 2^53", text);
+  }
+  return AG_OK;
+}
+
+ag_status ag_job_read_seeds(ag_job_document *document, const ag_job_mapping *root, ag_job *job)
+{
+  ag_status status = AG_OK;
+  const size_t count = ag_job_list_count(root, "seeds");
+  const char *single = ag_job_text(root, "seed");
+  if (count > 0 && single != NULL) {
+    status = ag_fail(AG_BAD_JOB, "both 'seed' and 'seeds' are given; expected one of them");
+    return ag_job_at(document, status, "seeds");
+  }
+  AG_TRY(ag_allocate(count > 0 ? count : 1, sizeof *job->seeds, &job->seeds));
+  job->seed_count = count > 0 ? count : 1;
+  if (count == 0) {
+    return ag_job_at(document, read_seed(single != NULL ? single : "1", &job->seeds[0]), "seed");
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const char *text = ag_job_list_text(root, "seeds", i);
+    AG_TRY(ag_job_at(document, read_seed(text, &job->seeds[i]), "seeds[%zu]", i));
+    for (size_t k = 0; k < i; ++k) {
+      if (job->seeds[k] != job->seeds[i]) continue;
+      status = ag_fail(AG_BAD_JOB, "seed %s is given twice", text);
+      AG_TRY(ag_job_at(document, status, "seeds[%zu]", i));
+    }
+  }
+cleanup:
+  return status;
+}
+
+static ag_status read_epsilon(const char *text, const ag_epsilon *earlier, size_t count,
+                              ag_epsilon *epsilon)
+{
+  if (strlen(text) >= sizeof epsilon->text) {
+    return ag_fail(AG_BAD_JOB, "epsilon '%.80s' has more than %zu characters", text,
+                   sizeof epsilon->text - 1);
+  }
+  const ag_status status = ag_number_read(text, &epsilon->value);
+  if (status != AG_OK) return ag_fail_within(status, "epsilon");
+  if (epsilon->value < 0 || epsilon->value > 1) {
+    return ag_fail(AG_BAD_JOB,
+                   "epsilon %s; expected 0 to 1, the scale of the pixels (such as 8/255)", text);
+  }
+  epsilon->value += 0.0; /* no minus zero */
+  snprintf(epsilon->text, sizeof epsilon->text, "%s", text);
+  for (size_t i = 0; i < count; ++i) {
+    if (earlier[i].value == epsilon->value) {
+      return ag_fail(AG_BAD_JOB, "epsilons %s and %s are the same", earlier[i].text, text);
+    }
+  }
+  return AG_OK;
+}
+
+ag_status ag_job_read_epsilons(ag_job_document *document, const ag_job_mapping *root, ag_job *job)
+{
+  ag_status status = AG_OK;
+  const size_t count = ag_job_list_count(root, "epsilons");
+  AG_TRY(ag_allocate(count, sizeof *job->epsilons, &job->epsilons));
+  job->epsilon_count = count;
+  for (size_t i = 0; i < count; ++i) {
+    const char *text = ag_job_list_text(root, "epsilons", i);
+    status = read_epsilon(text, job->epsilons, i, &job->epsilons[i]);
+    AG_TRY(ag_job_at(document, status, "epsilons[%zu]", i));
+  }
+cleanup:
+  return status;
+}

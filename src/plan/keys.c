@@ -1,0 +1,138 @@
+/* Keys: SHA-256 of a text that says all a result depends on and nothing else, so that an edited
+ * job keeps what the edit does not touch. Names are left out, and numbers are written by value:
+ * 0.5 and 5e-1 agree. Stored results depend on these texts: a change needs another version. */
+#include "plan/keys.h"
+
+#include <string.h>
+
+static const char *const version = "advgrid-1";
+
+/* An option of a dataset that says where it lies, not what it is. */
+static const char *const place_option = "path";
+
+static bool is_text(const ag_option *option)
+{
+  return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
+}
+
+bool ag_entry_is_same(const ag_entry *one, const ag_entry *other)
+{
+  if (one->kind != other->kind) return false;
+  const ag_option *options = one->settings.options;
+  for (size_t i = 0; options != NULL && options[i].name != NULL; ++i) {
+    const char *a = one->settings.texts[i];
+    const char *b = other->settings.texts[i];
+    if (is_text(&options[i]) ? strcmp(a, b) != 0
+                             : (a[0] == '\0') != (b[0] == '\0') ||
+                                   one->settings.numbers[i] != other->settings.numbers[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* "{steps=10;step_size=;}": what was not given stays empty, which is not zero. Texts go with
+ * their length, so that none can pretend to be more than one value. */
+static ag_status append_settings(ag_text *text, const ag_settings *settings, const char *without)
+{
+  ag_status status = AG_OK;
+  AG_TRY(ag_text_append(text, "{"));
+  for (size_t i = 0; settings->options != NULL && settings->options[i].name != NULL; ++i) {
+    const ag_option *option = &settings->options[i];
+    const char *value = settings->texts[i];
+    if (without != NULL && strcmp(option->name, without) == 0) continue;
+    AG_TRY(ag_text_append(text, "%s=", option->name));
+    if (value[0] != '\0' && is_text(option)) {
+      AG_TRY(ag_text_append(text, "%zu:%s", strlen(value), value));
+    } else if (value[0] != '\0') {
+      AG_TRY(ag_text_append(text, "%.17g", settings->numbers[i] + 0.0));
+    }
+    AG_TRY(ag_text_append(text, ";"));
+  }
+  AG_TRY(ag_text_append(text, "}\n"));
+cleanup:
+  return status;
+}
+
+static ag_status append_entry(ag_text *text, const char *role, const ag_entry *entry,
+                              const char *without)
+{
+  const ag_status status = ag_text_append(text, "%s %s", role, entry->kind->name);
+  return status != AG_OK ? status : append_settings(text, &entry->settings, without);
+}
+
+static ag_status append_digest(ag_text *text, const char *role, const ag_digest *digest)
+{
+  char written[AG_DIGEST_TEXT_SIZE] = "";
+  if (digest != NULL) ag_digest_text(digest, written);
+  return ag_text_append(text, "%s %s\n", role, written);
+}
+
+static ag_status append_dataset(ag_text *text, const ag_job *job, const ag_digest *digest)
+{
+  const ag_status status = append_entry(text, "dataset", &job->dataset, place_option);
+  return status != AG_OK ? status : append_digest(text, "dataset_sha256", digest);
+}
+
+static ag_status append_training(ag_text *text, const ag_training *training)
+{
+  ag_status status = AG_OK;
+  AG_TRY(ag_text_append(text, "training "));
+  AG_TRY(append_settings(text, &training->settings, NULL));
+  AG_TRY(append_entry(text, "optimizer", &training->optimizer, NULL));
+  AG_TRY(append_entry(text, "schedule", &training->schedule, NULL));
+  AG_TRY(ag_text_append(text, "augmentation %u\n", training->augmentation));
+cleanup:
+  return status;
+}
+
+ag_status ag_key_of_model(const ag_job *job, const ag_digest *dataset_digest, size_t defense,
+                          size_t seed, ag_digest *key)
+{
+  ag_status status = AG_OK;
+  ag_text text = {0};
+  const ag_entry *entry = &job->defenses[defense];
+  AG_TRY(ag_text_append(&text, "%s model\n", version));
+  if (!ag_settings_has(&entry->settings, "file")) { /* else it is trained already */
+    AG_TRY(append_dataset(&text, job, dataset_digest));
+    AG_TRY(append_training(&text, &job->training));
+  }
+  AG_TRY(append_entry(&text, "model", &job->model, NULL));
+  AG_TRY(append_entry(&text, "defense", entry, NULL));
+  AG_TRY(ag_text_append(&text, "seed %llu\n", (unsigned long long)job->seeds[seed]));
+  AG_TRY(ag_digest_compute(text.bytes, text.length, key));
+cleanup:
+  ag_text_clear(&text);
+  return status;
+}
+
+ag_status ag_key_of_point(const ag_job *job, const ag_digest *dataset_digest,
+                          const ag_model_unit *model, size_t attack, size_t epsilon, ag_digest *key)
+{
+  ag_status status = AG_OK;
+  ag_text text = {0};
+  AG_TRY(ag_text_append(&text, "%s point\n", version));
+  AG_TRY(append_digest(&text, "model", &model->key));
+  AG_TRY(append_dataset(&text, job, dataset_digest));
+  AG_TRY(append_entry(&text, "attack", &job->attacks[attack], NULL));
+  AG_TRY(ag_text_append(&text, "epsilon %.17g\nseed %llu\nshard %zu\n",
+                        job->epsilons[epsilon].value, (unsigned long long)job->seeds[model->seed],
+                        ag_settings_count(&job->training.settings, "shard")));
+  AG_TRY(ag_digest_compute(text.bytes, text.length, key));
+cleanup:
+  ag_text_clear(&text);
+  return status;
+}
+
+ag_status ag_key_of_unit(const ag_digest *point, size_t first, size_t count, ag_digest *key)
+{
+  ag_status status = AG_OK;
+  ag_text text = {0};
+  AG_TRY(ag_text_append(&text, "%s unit\n", version));
+  AG_TRY(append_digest(&text, "point", point));
+  AG_TRY(ag_text_append(&text, "first %zu\ncount %zu\n", first, count));
+  AG_TRY(ag_digest_compute(text.bytes, text.length, key));
+cleanup:
+  ag_text_clear(&text);
+  return status;
+}

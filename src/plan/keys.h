@@ -1,0 +1,18 @@
+/* plan/keys.h: digests of all that a model, a point or a unit depends on. */
+#ifndef ADVGRID_PLAN_KEYS_H
+#define ADVGRID_PLAN_KEYS_H
+
+#include "advgrid/plan.h"
+
+/** True where two entries mean the same, whatever their names and however values are written. */
+bool ag_entry_is_same(const ag_entry *one, const ag_entry *other);
+
+/** dataset_digest: may be NULL. The key is overwritten. */
+ag_status ag_key_of_model(const ag_job *job, const ag_digest *dataset_digest, size_t defense,
+                          size_t seed, ag_digest *key);
+ag_status ag_key_of_point(const ag_job *job, const ag_digest *dataset_digest,
+                          const ag_model_unit *model, size_t attack, size_t epsilon,
+                          ag_digest *key);
+ag_status ag_key_of_unit(const ag_digest *point, size_t first, size_t count, ag_digest *key);
+
+#endif

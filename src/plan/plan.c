@@ -1,0 +1,185 @@
+/* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
+#include "advgrid/evaluation.h"
+#include "plan/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Beyond these a job is a slip of the pen, and the plan would not fit in memory. */
+enum { MODELS_MAXIMUM = 10000, UNITS_MAXIMUM = 5000000 };
+
+/* What the models of one defense cost; seeds make no difference. */
+typedef struct cost {
+  ag_flops pass;     /* one image, one pass */
+  double training;   /* in FLOPs */
+  size_t rank_bytes; /* to train it and to attack it */
+  ag_layer_list layers;
+} cost;
+
+static ag_status count_parts(const ag_job *job, ag_plan *plan, size_t *blocks)
+{
+  const size_t images = ag_settings_count(&job->evaluation, "images");
+  const size_t block = ag_settings_count(&job->evaluation, "block");
+  *blocks = (images + block - 1) / block;
+  bool fits = !__builtin_mul_overflow(job->defense_count, job->seed_count, &plan->model_count);
+  fits = fits && plan->model_count <= MODELS_MAXIMUM;
+  fits = fits && !__builtin_mul_overflow(plan->model_count, job->attack_count, &plan->point_count);
+  fits = fits && !__builtin_mul_overflow(plan->point_count, job->epsilon_count, &plan->point_count);
+  fits = fits && !__builtin_mul_overflow(plan->point_count, *blocks, &plan->unit_count);
+  if (fits && plan->unit_count <= UNITS_MAXIMUM) return AG_OK;
+  return ag_fail(AG_BAD_JOB,
+                 "%zu defenses, %zu seeds, %zu attacks, %zu epsilons and %zu blocks of images; "
+                 "expected at most %d models and %d units of work",
+                 job->defense_count, job->seed_count, job->attack_count, job->epsilon_count,
+                 *blocks, MODELS_MAXIMUM, UNITS_MAXIMUM);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
+/* Builds the defense's network for as long as it takes to ask it. */
+static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out)
+{
+  ag_status status = AG_OK;
+  const ag_job *job = plan->job;
+  const ag_dataset *dataset = &plan->dataset;
+  const ag_settings *training = &job->training.settings;
+  const size_t shard = ag_settings_count(training, "shard");
+  ag_network *network = NULL;
+  AG_TRY(ag_defense_layers(defense, &job->model, dataset->classes, &out->layers));
+  AG_TRY(ag_network_create(&out->layers, dataset->shape, dataset->classes, &network));
+  const ag_flops pass = ag_network_flops(network);
+  out->pass = pass;
+  if (!ag_settings_has(&defense->settings, "file")) {
+    out->training = (double)ag_settings_count(training, "epochs") *
+                    ((double)dataset->training.count *
+                         (pass.forward + pass.input_gradient + pass.weight_gradient) +
+                     (double)dataset->validation.count * pass.forward);
+  }
+  size_t scratch = ag_workspace_bytes(network, shard);
+  for (size_t i = 0; i < job->attack_count; ++i)
+    scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
+  out->rank_bytes = 3 * sizeof(float) * ag_network_floats(network) + scratch;
+cleanup:
+  ag_network_destroy(&network);
+  if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
+  return status == AG_OK ? status : ag_fail_within(status, "defense '%s'", defense->name);
+}
+
+static ag_status make_models(ag_plan *plan, const cost *costs, const ag_digest *dataset_digest)
+{
+  const ag_job *job = plan->job;
+  for (size_t i = 0; i < plan->model_count; ++i) {
+    ag_model_unit *model = &plan->models[i];
+    model->defense = i / job->seed_count;
+    model->seed = i % job->seed_count;
+    const char *name = job->defenses[model->defense].name;
+    if (job->seed_count == 1) {
+      snprintf(model->name, sizeof model->name, "%s", name);
+    } else {
+      snprintf(model->name, sizeof model->name, "%s-seed%llu", name,
+               (unsigned long long)job->seeds[model->seed]);
+    }
+    model->layers = costs[model->defense].layers;
+    model->flops = costs[model->defense].training;
+    plan->training_flops += model->flops;
+    plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
+    const ag_status status =
+        ag_key_of_model(job, dataset_digest, model->defense, model->seed, &model->key);
+    if (status != AG_OK) return status;
+  }
+  return AG_OK;
+}
+
+/* What one image costs at most: the attack's passes, and the clean and the final judgement. */
+static double image_flops(const ag_job *job, const cost *model, size_t defense, size_t attack)
+{
+  const ag_entry *entry = &job->attacks[attack];
+  const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
+  const double draws = (double)ag_defense_draws(&job->defenses[defense]);
+  return draws * ((double)passes.gradients * (model->pass.forward + model->pass.input_gradient) +
+                  ((double)passes.forwards + 2) * model->pass.forward);
+}
+
+static ag_status make_units(ag_plan *plan, ag_point *point, size_t first_unit, size_t blocks,
+                            double flops)
+{
+  const size_t images = ag_settings_count(&plan->job->evaluation, "images");
+  const size_t block = ag_settings_count(&plan->job->evaluation, "block");
+  point->first_unit = first_unit;
+  point->unit_count = blocks;
+  for (size_t i = 0; i < blocks; ++i) {
+    ag_unit *unit = &plan->units[first_unit + i];
+    unit->point = (size_t)(point - plan->points);
+    unit->first = i * block;
+    unit->count = images - unit->first < block ? images - unit->first : block;
+    unit->flops = (double)unit->count * flops;
+    plan->attack_flops += unit->flops;
+    const ag_status status = ag_key_of_unit(&point->key, unit->first, unit->count, &unit->key);
+    if (status != AG_OK) return status;
+  }
+  return AG_OK;
+}
+
+static ag_status make_points(ag_plan *plan, const cost *costs, const ag_digest *dataset_digest,
+                             size_t blocks)
+{
+  ag_status status = AG_OK;
+  const ag_job *job = plan->job;
+  const size_t per_model = job->attack_count * job->epsilon_count;
+  for (size_t i = 0; i < plan->point_count; ++i) {
+    ag_point *point = &plan->points[i];
+    point->model = i / per_model;
+    point->attack = i % per_model / job->epsilon_count;
+    point->epsilon = i % job->epsilon_count;
+    const ag_model_unit *model = &plan->models[point->model];
+    AG_TRY(ag_key_of_point(job, dataset_digest, model, point->attack, point->epsilon, &point->key));
+    AG_TRY(make_units(plan, point, i * blocks, blocks,
+                      image_flops(job, &costs[model->defense], model->defense, point->attack)));
+  }
+cleanup:
+  return status;
+}
+
+static ag_status expand(ag_plan *plan, const ag_digest *dataset_digest)
+{
+  ag_status status = AG_OK;
+  const ag_job *job = plan->job;
+  cost *costs = NULL;
+  size_t blocks = 0;
+  AG_TRY(ag_dataset_describe(&job->dataset, &plan->dataset, &plan->dataset_bytes));
+  AG_TRY(count_parts(job, plan, &blocks));
+  AG_TRY(ag_allocate(job->defense_count, sizeof *costs, &costs));
+  for (size_t i = 0; i < job->defense_count; ++i)
+    AG_TRY(measure(plan, &job->defenses[i], &costs[i]));
+  AG_TRY(ag_allocate(plan->model_count, sizeof *plan->models, &plan->models));
+  AG_TRY(ag_allocate(plan->point_count, sizeof *plan->points, &plan->points));
+  AG_TRY(ag_allocate(plan->unit_count, sizeof *plan->units, &plan->units));
+  AG_TRY(make_models(plan, costs, dataset_digest));
+  AG_TRY(make_points(plan, costs, dataset_digest, blocks));
+cleanup:
+  ag_release(&costs);
+  return status;
+}
+
+ag_status ag_plan_create(const ag_job *job, const ag_digest *dataset_digest, ag_plan **plan)
+{
+  ag_status status = AG_OK;
+  AG_TRY(ag_allocate(1, sizeof **plan, plan));
+  (*plan)->job = job;
+  AG_TRY(expand(*plan, dataset_digest));
+cleanup:
+  if (status != AG_OK) ag_plan_destroy(plan);
+  return status;
+}
+
+void ag_plan_destroy(ag_plan **plan)
+{
+  if (*plan == NULL) return;
+  ag_release(&(*plan)->models);
+  ag_release(&(*plan)->points);
+  ag_release(&(*plan)->units);
+  ag_release(plan);
+}

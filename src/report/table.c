@@ -1,0 +1,109 @@
+/* The table of accuracies that ends a run: attack x epsilon for each model. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "advgrid/report.h"
+
+enum { COLUMNS = 8, CELL_SIZE = 16 }; /* epsilons side by side; more go into rows below */
+
+static ag_status summarise_point(const ag_ledger *ledger, size_t point, ag_summary *summary)
+{
+  ag_outcome *outcomes = NULL;
+  size_t count = 0;
+  ag_attack_cost cost;
+  double seconds = 0;
+  const ag_status status = ag_ledger_outcomes(ledger, point, &outcomes, &count, &cost, &seconds);
+  if (status == AG_OK) *summary = ag_summarise(outcomes, count);
+  ag_release(&outcomes);
+  return status;
+}
+
+static ag_status format_cell(const ag_ledger *ledger, size_t point, char cell[CELL_SIZE],
+                             double *widest)
+{
+  ag_summary summary = {0};
+  const ag_progress progress = ag_ledger_point(ledger, point);
+  if (progress != AG_PROGRESS_DONE) {
+    snprintf(cell, CELL_SIZE, "%s", progress == AG_PROGRESS_FAILED ? "failed" : "-");
+    return AG_OK;
+  }
+  const ag_status status = summarise_point(ledger, point, &summary);
+  if (status != AG_OK) return status;
+  snprintf(cell, CELL_SIZE, "%.2f", 100 * summary.robust_accuracy);
+  *widest = fmax(*widest, fmax(summary.interval.high - summary.robust_accuracy,
+                               summary.robust_accuracy - summary.interval.low));
+  return AG_OK;
+}
+
+/* The first of a model's points: they lie by attack, then epsilon. */
+static size_t first_point(const ag_plan *plan, size_t model)
+{
+  return model * plan->job->attack_count * plan->job->epsilon_count;
+}
+
+static ag_status append_rows(const ag_ledger *ledger, size_t model, size_t from, size_t to,
+                             double *widest, ag_text *text)
+{
+  ag_status status = AG_OK;
+  const ag_job *job = ledger->plan->job;
+  AG_TRY(ag_text_append(text, "  %-20s", "attack \\ epsilon"));
+  for (size_t e = from; e < to; ++e) {
+    AG_TRY(ag_text_append(text, " %9s", job->epsilons[e].text));
+  }
+  for (size_t a = 0; a < job->attack_count; ++a) {
+    AG_TRY(ag_text_append(text, "\n  %-20s", job->attacks[a].name));
+    for (size_t e = from; e < to; ++e) {
+      char cell[CELL_SIZE];
+      const size_t point = first_point(ledger->plan, model) + a * job->epsilon_count + e;
+      AG_TRY(format_cell(ledger, point, cell, widest));
+      AG_TRY(ag_text_append(text, " %9s", cell));
+    }
+  }
+  AG_TRY(ag_text_append(text, "\n"));
+cleanup:
+  return status;
+}
+
+/* "none: clean 97.20 % of 500 images", from the first point that is done. */
+static ag_status append_heading(const ag_ledger *ledger, size_t model, ag_text *text)
+{
+  const ag_job *job = ledger->plan->job;
+  const ag_model_unit *unit = &ledger->plan->models[model];
+  const size_t first = first_point(ledger->plan, model);
+  for (size_t i = 0; i < job->attack_count * job->epsilon_count; ++i) {
+    ag_summary summary = {0};
+    if (ag_ledger_point(ledger, first + i) != AG_PROGRESS_DONE) continue;
+    const ag_status status = summarise_point(ledger, first + i, &summary);
+    if (status != AG_OK) return status;
+    return ag_text_append(text, "%s: clean %.2f %% of %zu images\n", unit->name,
+                          100 * summary.clean_accuracy, summary.images);
+  }
+  const char *failure = ledger->models[model].failure;
+  if (failure != NULL) return ag_text_append(text, "%s: %s\n", unit->name, failure);
+  return ag_text_append(text, "%s\n", unit->name);
+}
+
+ag_status ag_report_table(const ag_ledger *ledger, ag_text *text)
+{
+  ag_status status = AG_OK;
+  const ag_plan *plan = ledger->plan;
+  const size_t epsilons = plan->job->epsilon_count;
+  double widest = 0;
+  AG_TRY(ag_text_append(text, "%s: accuracy under attack, %% of all evaluated images\n",
+                        plan->job->name));
+  for (size_t model = 0; model < plan->model_count; ++model) {
+    AG_TRY(ag_text_append(text, "\n"));
+    AG_TRY(append_heading(ledger, model, text));
+    for (size_t from = 0; from < epsilons; from += COLUMNS) {
+      const size_t to = from + COLUMNS < epsilons ? from + COLUMNS : epsilons;
+      AG_TRY(append_rows(ledger, model, from, to, &widest, text));
+    }
+  }
+  if (widest > 0) {
+    AG_TRY(ag_text_append(text, "\n95 %% Wilson intervals reach at most %.1f points away.\n",
+                          100 * widest));
+  }
+cleanup:
+  return status;
+}

@@ -1,0 +1,27 @@
+/* A job from its file to its result file. */
+#include "run/session.h"
+
+static ag_status write_results(ag_session *session)
+{
+  if (session->team.rank != 0) return AG_OK;
+  ag_meter_end(&session->meter);
+  const ag_status status =
+      ag_results_write(session->request->folder, session->ledger, session->job_text);
+  if (status != AG_OK || session->failures == 0) return status;
+  return ag_fail(AG_UNITS_FAILED, "%zu models or units failed; run the command again to retry",
+                 session->failures);
+}
+
+ag_status ag_run(const ag_run_request *request, MPI_Comm communicator)
+{
+  ag_status status = AG_OK;
+  ag_session session;
+  AG_TRY(ag_session_open(&session, request, communicator));
+  AG_TRY(ag_models_train(&session));
+  status = session.team.rank == 0 ? ag_units_coordinate(&session) : ag_units_work(&session);
+  AG_TRY(ag_ranks_agree(communicator, status));
+  AG_TRY(ag_ranks_agree(communicator, write_results(&session)));
+cleanup:
+  ag_session_close(&session);
+  return status;
+}

@@ -1,0 +1,53 @@
+/* A result folder as it stands: its job, the plan that follows, and what the journal says. */
+#include <string.h>
+
+#include "advgrid/store.h"
+
+/* Keeps the last run's provenance, which names the dataset that the keys depend on. */
+static ag_status keep_provenance(void *context, const ag_record *record)
+{
+  if (record->kind == AG_RECORD_RUN && record->size == sizeof(ag_provenance)) {
+    memcpy(context, record->payload, sizeof(ag_provenance));
+  }
+  return AG_OK;
+}
+
+static ag_status read_job(const char *path, ag_job **job)
+{
+  char file[AG_PATH_SIZE];
+  char *text = NULL;
+  size_t size = 0;
+  ag_status status = ag_path_join(file, sizeof file, "%s/job.yaml", path);
+  if (status == AG_OK && !ag_file_exists(file)) {
+    status = ag_fail(AG_INVALID_ARGUMENT, "%s is no result folder: it has no job.yaml", path);
+  }
+  if (status == AG_OK) status = ag_file_read(file, &text, &size);
+  if (status == AG_OK) status = ag_job_read(text, size, file, job);
+  ag_release(&text);
+  return status;
+}
+
+ag_status ag_folder_read(const char *path, ag_folder *folder)
+{
+  ag_status status = AG_OK;
+  ag_provenance run = {0};
+  ag_digest digest;
+  memset(folder, 0, sizeof *folder);
+  AG_TRY(read_job(path, &folder->job));
+  AG_TRY(ag_journal_read(path, keep_provenance, &run));
+  run.dataset_sha256[sizeof run.dataset_sha256 - 1] = '\0';
+  const bool known = ag_digest_read(run.dataset_sha256, &digest);
+  AG_TRY(ag_plan_create(folder->job, known ? &digest : NULL, &folder->plan));
+  AG_TRY(ag_ledger_create(folder->plan, &folder->ledger));
+  AG_TRY(ag_journal_read(path, ag_ledger_take, folder->ledger));
+cleanup:
+  if (status != AG_OK) ag_folder_clear(folder);
+  return status;
+}
+
+void ag_folder_clear(ag_folder *folder)
+{
+  ag_ledger_destroy(&folder->ledger);
+  ag_plan_destroy(&folder->plan);
+  ag_job_destroy(&folder->job);
+}

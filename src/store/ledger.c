@@ -1,0 +1,320 @@
+/* The ledger: what a journal's records say about the models and units of a plan.
+ * Records are found by key, in keys that are sorted once; a key that two entries of the
+ * plan share (the same work under two names) counts for both. */
+#include "advgrid/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Journals hold these as they are in memory. */
+_Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
+_Static_assert(sizeof(ag_epoch) == 48, "the journal's epochs");
+_Static_assert(sizeof(ag_unit_record) == 32, "the journal's units");
+_Static_assert(sizeof(ag_model_record) == 16, "the journal's models");
+_Static_assert(sizeof(ag_provenance) == 1956, "the journal's runs");
+
+typedef struct entry {
+  ag_digest key;
+  size_t index;
+} entry;
+
+/* A ledger with the index of its keys behind it. */
+typedef struct indexed_ledger {
+  ag_ledger ledger; /* first: a pointer to it is one to the whole */
+  entry *models;    /* [plan->model_count], by key */
+  entry *units;     /* [plan->unit_count], by key */
+} indexed_ledger;
+
+static int compare_entries(const void *a, const void *b)
+{
+  const entry *first = a;
+  const entry *second = b;
+  const int order = memcmp(first->key.bytes, second->key.bytes, AG_DIGEST_SIZE);
+  if (order != 0) return order;
+  return (first->index > second->index) - (first->index < second->index);
+}
+
+/* The first entry whose key is not below `key`; count where there is none. */
+static size_t lower_bound(const entry *entries, size_t count, const ag_digest *key)
+{
+  size_t low = 0;
+  while (low < count) {
+    const size_t middle = low + (count - low) / 2;
+    if (memcmp(entries[middle].key.bytes, key->bytes, AG_DIGEST_SIZE) < 0) {
+      low = middle + 1;
+    } else {
+      count = middle;
+    }
+  }
+  return low;
+}
+
+ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **out)
+{
+  ag_status status = AG_OK;
+  indexed_ledger *all = NULL;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *all, &all));
+  *out = &all->ledger;
+  all->ledger.plan = plan;
+  AG_TRY(ag_allocate(plan->model_count, sizeof *all->ledger.models, &all->ledger.models));
+  AG_TRY(ag_allocate(plan->unit_count, sizeof *all->ledger.units, &all->ledger.units));
+  AG_TRY(ag_allocate(plan->model_count, sizeof *all->models, &all->models));
+  AG_TRY(ag_allocate(plan->unit_count, sizeof *all->units, &all->units));
+  for (size_t i = 0; i < plan->model_count; ++i)
+    all->models[i] = (entry){.key = plan->models[i].key, .index = i};
+  for (size_t i = 0; i < plan->unit_count; ++i)
+    all->units[i] = (entry){.key = plan->units[i].key, .index = i};
+  qsort(all->models, plan->model_count, sizeof *all->models, compare_entries);
+  qsort(all->units, plan->unit_count, sizeof *all->units, compare_entries);
+cleanup:
+  if (status != AG_OK) ag_ledger_destroy(out);
+  return status;
+}
+
+void ag_ledger_destroy(ag_ledger **out)
+{
+  ag_ledger *ledger = *out;
+  if (ledger == NULL) return;
+  indexed_ledger *all = (indexed_ledger *)ledger;
+  for (size_t i = 0; ledger->models != NULL && i < ledger->plan->model_count; ++i) {
+    ag_release(&ledger->models[i].epochs);
+    ag_release(&ledger->models[i].failure);
+  }
+  for (size_t i = 0; ledger->units != NULL && i < ledger->plan->unit_count; ++i) {
+    ag_release(&ledger->units[i].outcomes);
+    ag_release(&ledger->units[i].failure);
+  }
+  ag_release(&ledger->models);
+  ag_release(&ledger->units);
+  ag_release(&all->models);
+  ag_release(&all->units);
+  ag_release(out);
+}
+
+/* ---- taking records in ------------------------------------------------------ */
+
+static ag_status bad_size(const char *what, const ag_record *record, size_t expected)
+{
+  return ag_fail(AG_BAD_STORE, "the record of %s has %zu bytes; expected %zu", what, record->size,
+                 expected);
+}
+
+/* Whoever wrote the record, its texts end. */
+static void terminate_texts(ag_provenance *provenance)
+{
+#define END(field) provenance->field[sizeof provenance->field - 1] = '\0'
+  END(version);
+  END(git_commit);
+  END(cpu);
+  END(mpi);
+  END(blas);
+  END(hdf5);
+  END(slurm_job_id);
+  END(hosts);
+  END(started);
+  END(dataset_sha256);
+#undef END
+}
+
+static ag_status take_run(ag_ledger *ledger, const ag_record *record)
+{
+  if (record->size != sizeof ledger->provenance) {
+    return bad_size("a run", record, sizeof ledger->provenance);
+  }
+  memcpy(&ledger->provenance, record->payload, record->size);
+  terminate_texts(&ledger->provenance);
+  ++ledger->runs;
+  return AG_OK;
+}
+
+/* A failed piece of work is being done again. */
+static void forget_failure(ag_progress *progress, char **failure)
+{
+  if (*progress != AG_PROGRESS_FAILED) return;
+  *progress = AG_PROGRESS_MISSING;
+  ag_release(failure);
+}
+
+static ag_status take_failure(ag_progress *progress, char **failure, const ag_record *record)
+{
+  char *text = NULL;
+  if (*progress == AG_PROGRESS_DONE) return AG_OK;
+  const ag_status status = ag_allocate(record->size + 1, 1, &text);
+  if (status != AG_OK) return status;
+  if (record->size > 0) memcpy(text, record->payload, record->size);
+  ag_release(failure);
+  *failure = text;
+  *progress = AG_PROGRESS_FAILED;
+  return AG_OK;
+}
+
+/* The epochs' memory doubles where their number is a power of two (or none). */
+static ag_status append_epoch(ag_model_state *model, const ag_epoch *epoch)
+{
+  const size_t count = model->epoch_count;
+  if ((count & (count - 1)) == 0) {
+    ag_epoch *grown = NULL;
+    const ag_status status = ag_allocate(count == 0 ? 1 : 2 * count, sizeof *grown, &grown);
+    if (status != AG_OK) return status;
+    if (count > 0) memcpy(grown, model->epochs, count * sizeof *grown);
+    ag_release(&model->epochs);
+    model->epochs = grown;
+  }
+  model->epochs[model->epoch_count++] = *epoch;
+  return AG_OK;
+}
+
+/* An epoch that was there before begins another training: it and those behind it go. */
+static ag_status take_epoch(ag_model_state *model, const ag_record *record)
+{
+  ag_epoch epoch;
+  if (record->size != sizeof epoch) return bad_size("an epoch", record, sizeof epoch);
+  if (model->progress == AG_PROGRESS_DONE) return AG_OK;
+  memcpy(&epoch, record->payload, sizeof epoch);
+  forget_failure(&model->progress, &model->failure);
+  while (model->epoch_count > 0 && model->epochs[model->epoch_count - 1].epoch >= epoch.epoch)
+    --model->epoch_count;
+  return append_epoch(model, &epoch);
+}
+
+static ag_status take_model(ag_model_state *model, const ag_record *record)
+{
+  if (record->size != sizeof model->record) {
+    return bad_size("a model", record, sizeof model->record);
+  }
+  if (model->progress == AG_PROGRESS_DONE) return AG_OK;
+  forget_failure(&model->progress, &model->failure);
+  memcpy(&model->record, record->payload, sizeof model->record);
+  model->progress = AG_PROGRESS_DONE;
+  return AG_OK;
+}
+
+/* Copies a unit's outcomes and checks that they are those of its images, in their order. */
+static ag_status copy_outcomes(const ag_unit *unit, const char *bytes, ag_outcome **outcomes)
+{
+  ag_status status = AG_OK;
+  AG_TRY(ag_allocate(unit->count, sizeof **outcomes, outcomes));
+  if (unit->count > 0) memcpy(*outcomes, bytes, unit->count * sizeof **outcomes);
+  for (size_t i = 0; i < unit->count; ++i) {
+    if ((*outcomes)[i].index == unit->first + i) continue;
+    status = ag_fail(AG_BAD_STORE, "outcome %zu of a unit is of image %u; expected image %zu", i,
+                     (*outcomes)[i].index, unit->first + i);
+    goto cleanup;
+  }
+cleanup:
+  if (status != AG_OK) ag_release(outcomes);
+  return status;
+}
+
+static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *record)
+{
+  ag_unit_state *state = &ledger->units[index];
+  const ag_unit *unit = &ledger->plan->units[index];
+  ag_unit_record head;
+  ag_outcome *outcomes = NULL;
+  const size_t expected = sizeof head + unit->count * sizeof *outcomes;
+  if (record->size != expected) return bad_size("a unit", record, expected);
+  memcpy(&head, record->payload, sizeof head);
+  if (head.outcomes != unit->count) {
+    return ag_fail(AG_BAD_STORE, "a unit has %u outcomes; expected %zu", head.outcomes,
+                   unit->count);
+  }
+  if (state->progress == AG_PROGRESS_DONE) return AG_OK;
+  const ag_status status =
+      copy_outcomes(unit, (const char *)record->payload + sizeof head, &outcomes);
+  if (status != AG_OK) return status;
+  forget_failure(&state->progress, &state->failure);
+  state->record = head;
+  state->outcomes = outcomes;
+  state->progress = AG_PROGRESS_DONE;
+  /* Whoever did the unit had the model: one from a file says so in no other way. */
+  ag_model_state *model = &ledger->models[ledger->plan->points[unit->point].model];
+  forget_failure(&model->progress, &model->failure);
+  return AG_OK;
+}
+
+static ag_status take_for_model(ag_model_state *model, const ag_record *record)
+{
+  switch (record->kind) {
+  case AG_RECORD_EPOCH: return take_epoch(model, record);
+  case AG_RECORD_MODEL: return take_model(model, record);
+  case AG_RECORD_FAILURE: return take_failure(&model->progress, &model->failure, record);
+  default: return AG_OK;
+  }
+}
+
+static ag_status take_for_unit(ag_ledger *ledger, size_t index, const ag_record *record)
+{
+  ag_unit_state *unit = &ledger->units[index];
+  switch (record->kind) {
+  case AG_RECORD_UNIT: return take_unit(ledger, index, record);
+  case AG_RECORD_FAILURE: return take_failure(&unit->progress, &unit->failure, record);
+  default: return AG_OK;
+  }
+}
+
+ag_status ag_ledger_take(void *context, const ag_record *record)
+{
+  indexed_ledger *all = context;
+  ag_ledger *ledger = &all->ledger;
+  const ag_plan *plan = ledger->plan;
+  const ag_digest *key = &record->key;
+  ag_status status = AG_OK;
+  if (record->kind == AG_RECORD_RUN) return take_run(ledger, record);
+  for (size_t i = lower_bound(all->models, plan->model_count, key);
+       i < plan->model_count && memcmp(&all->models[i].key, key, sizeof *key) == 0; ++i) {
+    AG_TRY(take_for_model(&ledger->models[all->models[i].index], record));
+  }
+  for (size_t i = lower_bound(all->units, plan->unit_count, key);
+       i < plan->unit_count && memcmp(&all->units[i].key, key, sizeof *key) == 0; ++i) {
+    AG_TRY(take_for_unit(ledger, all->units[i].index, record));
+  }
+cleanup:
+  return status;
+}
+
+/* ---- what follows from them --------------------------------------------------- */
+
+ag_progress ag_ledger_point(const ag_ledger *ledger, size_t index)
+{
+  const ag_point *point = &ledger->plan->points[index];
+  size_t done = 0;
+  bool failed = ledger->models[point->model].progress == AG_PROGRESS_FAILED;
+  for (size_t i = 0; i < point->unit_count; ++i) {
+    const ag_progress progress = ledger->units[point->first_unit + i].progress;
+    done += progress == AG_PROGRESS_DONE;
+    failed = failed || progress == AG_PROGRESS_FAILED;
+  }
+  if (done == point->unit_count) return AG_PROGRESS_DONE;
+  return failed ? AG_PROGRESS_FAILED : AG_PROGRESS_MISSING;
+}
+
+ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t index, ag_outcome **outcomes,
+                             size_t *count, ag_attack_cost *cost, double *seconds)
+{
+  ag_status status = AG_OK;
+  const ag_point *point = &ledger->plan->points[index];
+  const ag_unit_state *units = &ledger->units[point->first_unit];
+  *outcomes = NULL;
+  *count = 0;
+  *cost = (ag_attack_cost){0};
+  *seconds = 0;
+  if (ag_ledger_point(ledger, index) != AG_PROGRESS_DONE) {
+    return ag_fail(AG_INVALID_ARGUMENT, "point %zu is not done", index);
+  }
+  size_t total = 0;
+  for (size_t i = 0; i < point->unit_count; ++i)
+    total += units[i].record.outcomes;
+  AG_TRY(ag_allocate(total, sizeof **outcomes, outcomes));
+  for (size_t i = 0; i < point->unit_count; ++i) {
+    const ag_unit_record *record = &units[i].record;
+    memcpy(*outcomes + *count, units[i].outcomes, record->outcomes * sizeof **outcomes);
+    *count += record->outcomes;
+    cost->gradients += record->cost.gradients;
+    cost->forwards += record->cost.forwards;
+    *seconds += record->seconds;
+  }
+cleanup:
+  return status;
+}

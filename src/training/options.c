@@ -1,0 +1,30 @@
+/* What a job may say about training, but for the optimizer and the schedule. */
+#include "advgrid/training.h"
+
+const ag_option ag_training_options[] = {
+    {.name = "epochs",
+     .type = AG_OPTION_COUNT,
+     .initial = "10",
+     .minimum = 1,
+     .maximum = 100000,
+     .help = "passes over the training images"},
+    {.name = "batch",
+     .type = AG_OPTION_COUNT,
+     .initial = "128",
+     .minimum = 1,
+     .maximum = 1048576,
+     .help = "images of one step, over all ranks"},
+    {.name = "shard",
+     .type = AG_OPTION_COUNT,
+     .initial = "32",
+     .minimum = 1,
+     .maximum = 1024,
+     .help = "images that one thread takes through the network at once"},
+    {.name = "clip",
+     .type = AG_OPTION_NUMBER,
+     .initial = "0",
+     .minimum = 0,
+     .maximum = 1e9,
+     .help = "largest norm of a batch's gradient; 0: any"},
+    {0},
+};

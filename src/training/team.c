@@ -1,0 +1,47 @@
+/* Sums over the ranks of a team. */
+#include "training/team.h"
+
+#include <assert.h>
+#include <string.h>
+
+ag_team ag_team_of(MPI_Comm communicator)
+{
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Comm_size(communicator, &size);
+  return (ag_team){.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
+}
+
+ag_status ag_team_sum_floats(const ag_team *team, size_t count, float *values, float *scratch)
+{
+  if (team->size == 1) return AG_OK;
+  assert(count <= INT32_MAX);
+  if (MPI_Allreduce(values, scratch, (int)count, MPI_FLOAT, MPI_SUM, team->communicator) !=
+      MPI_SUCCESS) {
+    return ag_fail(AG_MPI_FAILED, "the sum of %zu gradients over the ranks failed", count);
+  }
+  memcpy(values, scratch, count * sizeof *values);
+  return AG_OK;
+}
+
+ag_status ag_team_sum_doubles(const ag_team *team, size_t count, double *values)
+{
+  double sums[8];
+  assert(count <= 8);
+  if (MPI_Allreduce(values, sums, (int)count, MPI_DOUBLE, MPI_SUM, team->communicator) !=
+      MPI_SUCCESS) {
+    return ag_fail(AG_MPI_FAILED, "a sum of counts over the ranks failed");
+  }
+  memcpy(values, sums, count * sizeof *values);
+  return AG_OK;
+}
+
+ag_status ag_team_agree(const ag_team *team, ag_status status)
+{
+  double failed = status != AG_OK;
+  const ag_status sum = ag_team_sum_doubles(team, 1, &failed);
+  if (status != AG_OK) return status;
+  if (sum != AG_OK) return sum;
+  return failed == 0 ? AG_OK : ag_fail(AG_ELSEWHERE, "another rank failed");
+}

@@ -1,0 +1,26 @@
+/* The ranks that train one model together. The one place where training meets MPI. */
+#ifndef ADVGRID_TRAINING_TEAM_H
+#define ADVGRID_TRAINING_TEAM_H
+
+#include <mpi.h>
+
+#include "advgrid/training.h"
+
+struct ag_team {
+  MPI_Comm communicator; /* borrowed */
+  size_t rank, size;
+};
+
+/** The team of all ranks of a communicator. Not collective. */
+ag_team ag_team_of(MPI_Comm communicator);
+
+/** values[count] = sum over the team: overwritten on every rank. Collective. Fails with
+ *  AG_MPI_FAILED. scratch: as long. */
+ag_status ag_team_sum_floats(const ag_team *team, size_t count, float *values, float *scratch);
+/** The same for doubles; count <= 8. Collective. */
+ag_status ag_team_sum_doubles(const ag_team *team, size_t count, double *values);
+/** Lets no rank go on alone: returns `status`, or a failure where another rank has one.
+ *  Collective. */
+ag_status ag_team_agree(const ag_team *team, ag_status status);
+
+#endif

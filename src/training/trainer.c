@@ -1,0 +1,295 @@
+/* Training one network over the ranks of a team.
+ * A batch is cut into shards; shard s goes to rank s mod ranks and there to a thread, which takes
+ * it through the network alone. Gradients are summed over shards, threads and ranks, and every
+ * rank makes the same step. */
+#include <math.h>
+#include <string.h>
+
+#include "training/team.h"
+
+/* What one thread works in. */
+typedef struct lane {
+  ag_workspace *workspace;
+  float *pixels, *dlogits, *losses;
+  uint8_t *labels;
+  float *gradients;     /* of the thread's shards of this batch */
+  double loss, correct; /* sums over the same */
+} lane;
+
+typedef struct trainer {
+  const ag_training *training;
+  uint64_t seed;
+  const ag_dataset *dataset;
+  ag_pool *pool;
+  const ag_team *team;
+  const ag_training_events *events;
+  ag_network *network;
+  size_t shard, batch;
+  lane *lanes;     /* [threads of the pool] */
+  uint32_t *order; /* this epoch's, of the training images; then the validation's numbers */
+  float *velocity, *scratch;
+  /* The batch in hand: order[first .. first + count - 1]. */
+  size_t first, count;
+  uint32_t epoch, step; /* from 0; steps over all epochs */
+} trainer;
+
+static size_t minimum(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+static size_t shards_of(const trainer *self, size_t images)
+{
+  return (images + self->shard - 1) / self->shard;
+}
+
+/* How many of `shards` are this rank's. */
+static size_t share_of(const trainer *self, size_t shards)
+{
+  return (shards + self->team->size - 1 - self->team->rank) / self->team->size;
+}
+
+/* ---- memory ---- */
+
+static ag_status create_lane(const trainer *self, lane *one)
+{
+  ag_status status = AG_OK;
+  const size_t image = ag_shape_floats(self->dataset->shape);
+  const size_t stride = ag_network_logit_stride(self->network);
+  AG_TRY(ag_workspace_create(self->network, self->shard, &one->workspace));
+  /* One image more: scratch for augmentation. */
+  AG_TRY(ag_allocate((self->shard + 1) * image, sizeof(float), &one->pixels));
+  AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
+  AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
+  AG_TRY(ag_allocate(self->shard, 1, &one->labels));
+  AG_TRY(ag_allocate(ag_network_floats(self->network), sizeof(float), &one->gradients));
+cleanup:
+  return status;
+}
+
+static ag_status create_memory(trainer *self)
+{
+  ag_status status = AG_OK;
+  const size_t threads = ag_pool_threads(self->pool);
+  const size_t floats = ag_network_floats(self->network);
+  const size_t images = self->dataset->training.count + self->dataset->validation.count;
+  AG_TRY(ag_allocate(images, sizeof *self->order, &self->order));
+  for (size_t i = 0; i < images; ++i)
+    self->order[i] = (uint32_t)i;
+  AG_TRY(ag_allocate(floats, sizeof(float), &self->velocity));
+  AG_TRY(ag_allocate(floats, sizeof(float), &self->scratch));
+  AG_TRY(ag_allocate(threads, sizeof *self->lanes, &self->lanes));
+  for (size_t i = 0; i < threads; ++i)
+    AG_TRY(create_lane(self, &self->lanes[i]));
+cleanup:
+  return status;
+}
+
+static void destroy_memory(trainer *self)
+{
+  for (size_t i = 0; self->lanes != NULL && i < ag_pool_threads(self->pool); ++i) {
+    lane *one = &self->lanes[i];
+    ag_release(&one->gradients);
+    ag_release(&one->labels);
+    ag_release(&one->losses);
+    ag_release(&one->dlogits);
+    ag_release(&one->pixels);
+    ag_workspace_destroy(&one->workspace);
+  }
+  ag_release(&self->lanes);
+  ag_release(&self->scratch);
+  ag_release(&self->velocity);
+  ag_release(&self->order);
+}
+
+/* ---- one batch ---- */
+
+static void count_correct(const trainer *self, lane *mine, const float *logits, size_t count)
+{
+  const size_t classes = ag_network_classes(self->network);
+  const size_t stride = ag_network_logit_stride(self->network);
+  for (size_t i = 0; i < count; ++i) {
+    size_t best = 0;
+    for (size_t c = 1; c < classes; ++c) {
+      if (logits[i * stride + c] > logits[i * stride + best]) best = c;
+    }
+    mine->correct += best == mine->labels[i];
+  }
+}
+
+/* One shard of the batch: forward, loss, backward into the lane's gradients. */
+static ag_status train_shard(void *context, size_t item, size_t thread)
+{
+  trainer *self = context;
+  lane *mine = &self->lanes[thread];
+  const ag_shape shape = self->dataset->shape;
+  const size_t begin = (self->team->rank + item * self->team->size) * self->shard;
+  const size_t count = minimum(self->shard, self->count - begin);
+  const uint32_t *samples = self->order + self->first + begin;
+  const ag_pass pass = {
+      .training = true, .seed = self->seed, .step = self->step, .samples = samples};
+
+  ag_shard_fill(&self->dataset->training, shape, samples, 0, count, mine->pixels, mine->labels);
+  ag_shard_augment(shape, self->training->augmentation, self->seed, self->epoch, samples, count,
+                   mine->pixels, mine->pixels + self->shard * ag_shape_floats(shape));
+  const float *logits =
+      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
+  ag_cross_entropy(count, self->dataset->classes, ag_network_logit_stride(self->network), logits,
+                   mine->labels, 1 / (float)self->count, mine->losses, mine->dlogits);
+  for (size_t i = 0; i < count; ++i)
+    mine->loss += (double)mine->losses[i];
+  count_correct(self, mine, logits, count);
+  ag_network_backward(self->network, mine->workspace, mine->dlogits, mine->gradients, NULL);
+  return AG_OK;
+}
+
+enum { SLICE = 65536 };
+
+/* Adds a slice of the other lanes' gradients to the first one's. */
+static ag_status sum_slice(void *context, size_t item, size_t thread)
+{
+  const trainer *self = context;
+  const size_t begin = item * SLICE;
+  const size_t end = minimum(begin + SLICE, ag_network_floats(self->network));
+  (void)thread;
+  for (size_t other = 1; other < ag_pool_threads(self->pool); ++other) {
+    float *restrict sum = self->lanes[0].gradients;
+    float *restrict part = self->lanes[other].gradients;
+    for (size_t i = begin; i < end; ++i) {
+      sum[i] += part[i];
+      part[i] = 0;
+    }
+  }
+  return AG_OK;
+}
+
+/* Sums loss and correct predictions over lanes and ranks and sets the lanes' to zero. */
+static ag_status sum_counts(trainer *self, double sums[2])
+{
+  sums[0] = 0;
+  sums[1] = 0;
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
+    sums[0] += self->lanes[i].loss;
+    sums[1] += self->lanes[i].correct;
+    self->lanes[i].loss = 0;
+    self->lanes[i].correct = 0;
+  }
+  return ag_team_sum_doubles(self->team, 2, sums);
+}
+
+static ag_status train_batch(trainer *self, double rate, double sums[2])
+{
+  ag_status status = AG_OK;
+  const size_t floats = ag_network_floats(self->network);
+  float *gradients = self->lanes[0].gradients;
+  const size_t local = share_of(self, shards_of(self, self->count));
+  AG_TRY(ag_pool_run(self->pool, local, train_shard, NULL, self));
+  if (ag_pool_threads(self->pool) > 1) {
+    AG_TRY(ag_pool_run(self->pool, (floats + SLICE - 1) / SLICE, sum_slice, NULL, self));
+  }
+  AG_TRY(sum_counts(self, sums));
+  AG_TRY(ag_team_sum_floats(self->team, floats, gradients, self->scratch));
+  const double norm = ag_gradient_clip(
+      self->network, ag_settings_number(&self->training->settings, "clip"), gradients);
+  if (!isfinite(sums[0]) || !isfinite(norm)) {
+    status = ag_fail(AG_NOT_FINITE,
+                     "the loss or its gradient is not finite in epoch %u, step %zu of %zu",
+                     self->epoch + 1, self->first / self->batch + 1,
+                     (self->dataset->training.count + self->batch - 1) / self->batch);
+    goto cleanup;
+  }
+  ag_optimizer_step(&self->training->optimizer, self->network, rate, gradients, self->velocity);
+  memset(gradients, 0, floats * sizeof *gradients);
+cleanup:
+  return status;
+}
+
+/* ---- one epoch ---- */
+
+static ag_status validate_shard(void *context, size_t item, size_t thread)
+{
+  const trainer *self = context;
+  lane *mine = &self->lanes[thread];
+  const ag_images *images = &self->dataset->validation;
+  const size_t begin = (self->team->rank + item * self->team->size) * self->shard;
+  const size_t count = minimum(self->shard, images->count - begin);
+  const ag_pass pass = {.seed = self->seed,
+                        .step = self->step,
+                        .samples = self->order + self->dataset->training.count + begin};
+  ag_shard_fill(images, self->dataset->shape, NULL, begin, count, mine->pixels, mine->labels);
+  count_correct(self, mine,
+                ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count),
+                count);
+  return AG_OK;
+}
+
+static ag_status validate(trainer *self, double *accuracy)
+{
+  const size_t images = self->dataset->validation.count;
+  double sums[2];
+  *accuracy = NAN;
+  if (images == 0) return AG_OK;
+  ag_status status =
+      ag_pool_run(self->pool, share_of(self, shards_of(self, images)), validate_shard, NULL, self);
+  if (status == AG_OK) status = sum_counts(self, sums);
+  if (status == AG_OK) *accuracy = sums[1] / (double)images;
+  return status;
+}
+
+static ag_status train_epoch(trainer *self, size_t epochs)
+{
+  ag_status status = AG_OK;
+  const double start = ag_clock_seconds();
+  const size_t images = self->dataset->training.count;
+  const size_t steps = (images + self->batch - 1) / self->batch;
+  double totals[2] = {0};
+  ag_epoch row = {.epoch = self->epoch + 1};
+  ag_random random = ag_random_stream(self->seed, AG_PURPOSE_ORDER, 0, self->epoch);
+  ag_random_permutation(&random, images, self->order);
+  for (size_t i = 0; i < steps; ++i) {
+    double sums[2];
+    /* The rate at the middle of the step, so that neither the first nor the last is zero. */
+    row.learning_rate = ag_schedule_rate(&self->training->schedule,
+                                         (double)self->epoch + ((double)i + 0.5) / (double)steps,
+                                         (double)epochs);
+    self->first = i * self->batch;
+    self->count = minimum(self->batch, images - self->first);
+    AG_TRY(train_batch(self, row.learning_rate, sums));
+    totals[0] += sums[0];
+    totals[1] += sums[1];
+    ++self->step;
+    if (self->events->step != NULL) self->events->step(self->events->context, self->count);
+  }
+  row.loss = totals[0] / (double)images;
+  row.train_accuracy = totals[1] / (double)images;
+  AG_TRY(validate(self, &row.validation_accuracy));
+  row.seconds = ag_clock_seconds() - start;
+  if (self->events->epoch != NULL) status = self->events->epoch(self->events->context, &row);
+  status = ag_team_agree(self->team, status);
+cleanup:
+  return status;
+}
+
+ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
+                   ag_pool *pool, const ag_team *team, const ag_training_events *events,
+                   ag_network *network)
+{
+  trainer self = {
+      .training = training,
+      .seed = seed,
+      .dataset = dataset,
+      .pool = pool,
+      .team = team,
+      .events = events,
+      .network = network,
+      .shard = ag_settings_count(&training->settings, "shard"),
+      .batch = ag_settings_count(&training->settings, "batch"),
+  };
+  const size_t epochs = ag_settings_count(&training->settings, "epochs");
+  ag_status status = ag_team_agree(team, create_memory(&self));
+  for (; status == AG_OK && self.epoch < epochs; ++self.epoch) {
+    status = train_epoch(&self, epochs);
+  }
+  destroy_memory(&self);
+  return status;
+}

@@ -1,0 +1,170 @@
+/* The dense layer: against loops in double, the adjoint identities, central differences,
+ * and PyTorch. */
+#include "support/fixture.h"
+
+/* Images, inputs, outputs; the last two without padding. */
+static const size_t cases[][3] = {{1, 1, 1}, {1, 20, 10}, {3, 7, 17}, {16, 33, 8}, {5, 64, 100}};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+typedef struct dense_data {
+  size_t count, inputs, outputs; /* padded */
+  float *x, *weights, *bias, *dy;
+} dense_data;
+
+static dense_data start(size_t index)
+{
+  const size_t *sizes = cases[index];
+  return (dense_data){.count = sizes[0],
+                      .inputs = ag_channels_padded(sizes[1]),
+                      .outputs = ag_channels_padded(sizes[2]),
+                      .x = test_activations(sizes[0], sizes[1], 1),
+                      .weights = test_weights(1, sizes[1], sizes[2], 2),
+                      .bias = test_activations(1, sizes[2], 3),
+                      .dy = test_activations(sizes[0], sizes[2], 4)};
+}
+
+static void stop(dense_data *d)
+{
+  free(d->x);
+  free(d->weights);
+  free(d->bias);
+  free(d->dy);
+}
+
+static void forward_agrees_with_loops(void **state)
+{
+  (void)state;
+  for (size_t index = 0; index < CASES; ++index) {
+    dense_data d = start(index);
+    float *y = test_floats(d.count * d.outputs);
+    float *want = test_floats(d.count * d.outputs);
+    test_fill(y, d.count * d.outputs, 9, -1.0F, 1.0F);
+    ag_dense_forward(d.count, d.inputs, d.outputs, d.x, d.weights, d.bias, y);
+    for (size_t row = 0; row < d.count; ++row) {
+      for (size_t o = 0; o < d.outputs; ++o) {
+        double sum = (double)d.bias[o];
+        for (size_t i = 0; i < d.inputs; ++i)
+          sum += (double)d.x[row * d.inputs + i] * (double)d.weights[i * d.outputs + o];
+        want[row * d.outputs + o] = (float)sum;
+      }
+    }
+    assert_close(y, want, d.count * d.outputs, 1e-5, 1e-5);
+    assert_padding_zero(y, d.count, cases[index][2]);
+    free(y);
+    free(want);
+    stop(&d);
+  }
+}
+
+/* <x w, dy> = <x, dy w'> = <w, x' dy> */
+static void gradients_are_adjoint(void **state)
+{
+  (void)state;
+  for (size_t index = 0; index < CASES; ++index) {
+    dense_data d = start(index);
+    float *y = test_floats(d.count * d.outputs);
+    float *dx = test_floats(d.count * d.inputs);
+    float *dw = test_floats(d.inputs * d.outputs);
+    test_fill(dx, d.count * d.inputs, 9, -1.0F, 1.0F);
+    memset(d.bias, 0, d.outputs * sizeof *d.bias);
+    ag_dense_forward(d.count, d.inputs, d.outputs, d.x, d.weights, d.bias, y);
+    ag_dense_input_gradient(d.count, d.inputs, d.outputs, d.dy, d.weights, dx);
+    ag_dense_weight_gradient(d.count, d.inputs, d.outputs, d.x, d.dy, dw);
+    const double through = test_dot(y, d.dy, d.count * d.outputs);
+    assert_number_close(test_dot(d.x, dx, d.count * d.inputs), through, 1e-4, 1e-5);
+    assert_number_close(test_dot(d.weights, dw, d.inputs * d.outputs), through, 1e-4, 1e-5);
+    assert_padding_zero(dx, d.count, cases[index][1]);
+    assert_padding_zero(dw, d.inputs, cases[index][2]);
+
+    /* A second call adds the same again. */
+    float *twice = test_copy(dw, d.inputs * d.outputs);
+    for (size_t i = 0; i < d.inputs * d.outputs; ++i)
+      twice[i] *= 2.0F;
+    ag_dense_weight_gradient(d.count, d.inputs, d.outputs, d.x, d.dy, dw);
+    assert_close(dw, twice, d.inputs * d.outputs, 1e-5, 1e-5);
+    free(y);
+    free(dx);
+    free(dw);
+    free(twice);
+    stop(&d);
+  }
+}
+
+/* The slope of <y, dy> along one value of x or of the weights. */
+static double slope(const dense_data *d, float *value)
+{
+  const float step = 0.25F; /* the layer is linear: no step is too long */
+  const float kept = *value;
+  float *y = test_floats(d->count * d->outputs);
+  *value = kept + step;
+  ag_dense_forward(d->count, d->inputs, d->outputs, d->x, d->weights, d->bias, y);
+  const double above = test_dot(y, d->dy, d->count * d->outputs);
+  *value = kept - step;
+  ag_dense_forward(d->count, d->inputs, d->outputs, d->x, d->weights, d->bias, y);
+  const double below = test_dot(y, d->dy, d->count * d->outputs);
+  *value = kept;
+  free(y);
+  return (above - below) / (2.0 * (double)step);
+}
+
+static void gradients_are_slopes(void **state)
+{
+  (void)state;
+  dense_data d = start(2);
+  float *dx = test_floats(d.count * d.inputs);
+  float *dw = test_floats(d.inputs * d.outputs);
+  ag_dense_input_gradient(d.count, d.inputs, d.outputs, d.dy, d.weights, dx);
+  ag_dense_weight_gradient(d.count, d.inputs, d.outputs, d.x, d.dy, dw);
+  for (size_t i = 0; i < d.count * d.inputs; ++i)
+    assert_number_close(slope(&d, d.x + i), (double)dx[i], 1e-4, 1e-4);
+  for (size_t i = 0; i < d.inputs; ++i) {
+    for (size_t o = 0; o < cases[2][2]; ++o) /* dy of the padding is 0, and so is dw */
+      assert_number_close(slope(&d, d.weights + i * d.outputs + o), (double)dw[i * d.outputs + o],
+                          1e-4, 1e-4);
+  }
+  free(dx);
+  free(dw);
+  stop(&d);
+}
+
+static void agrees_with_pytorch(void **state)
+{
+  (void)state;
+  const size_t count = 5;
+  const size_t inputs = ag_channels_padded(20);
+  const size_t outputs = ag_channels_padded(11);
+  float *x = test_from_nchw(test_tensor_read("kernels.h5", "dense/x"));
+  float *weights = test_from_oihw(test_tensor_read("kernels.h5", "dense/weight"));
+  float *bias = test_from_vector(test_tensor_read("kernels.h5", "dense/bias"));
+  float *dy = test_from_nchw(test_tensor_read("kernels.h5", "dense/dy"));
+  float *want_y = test_from_nchw(test_tensor_read("kernels.h5", "dense/y"));
+  float *want_dx = test_from_nchw(test_tensor_read("kernels.h5", "dense/dx"));
+  float *want_dw = test_from_oihw(test_tensor_read("kernels.h5", "dense/dweight"));
+  float *want_db = test_from_vector(test_tensor_read("kernels.h5", "dense/dbias"));
+  float *y = test_floats(count * outputs);
+  float *dx = test_floats(count * inputs);
+  float *dw = test_floats(inputs * outputs);
+  float *db = test_floats(outputs);
+  ag_dense_forward(count, inputs, outputs, x, weights, bias, y);
+  ag_dense_input_gradient(count, inputs, outputs, dy, weights, dx);
+  ag_dense_weight_gradient(count, inputs, outputs, x, dy, dw);
+  ag_bias_gradient(count, outputs, dy, db);
+  assert_close(y, want_y, count * outputs, 1e-5, 1e-5);
+  assert_close(dx, want_dx, count * inputs, 1e-5, 1e-5);
+  assert_close(dw, want_dw, inputs * outputs, 1e-5, 1e-5);
+  assert_close(db, want_db, outputs, 1e-5, 1e-5);
+  float *const all[] = {x, weights, bias, dy, want_y, want_dx, want_dw, want_db, y, dx, dw, db};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+    free(all[i]);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(forward_agrees_with_loops),
+      cmocka_unit_test(gradients_are_adjoint),
+      cmocka_unit_test(gradients_are_slopes),
+      cmocka_unit_test(agrees_with_pytorch),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
