@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd};
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_attack_table(size_t index)
 {

@@ -24,12 +24,12 @@ void ag_digest_text(const ag_digest *digest, char out[AG_DIGEST_TEXT_SIZE])
 
 bool ag_digest_read(const char *text, ag_digest *digest)
 {
+  static const char digits[] = "0123456789abcdef";
   for (size_t i = 0; i < AG_DIGEST_SIZE; ++i) {
-    unsigned byte = 0;
-    if (strspn(text + 2 * i, "0123456789abcdef") < 2 || sscanf(text + 2 * i, "%2x", &byte) != 1) {
-      return false;
-    }
-    digest->bytes[i] = (uint8_t)byte;
+    const char *high = memchr(digits, text[2 * i], 16);
+    const char *low = high == NULL ? NULL : memchr(digits, text[2 * i + 1], 16);
+    if (low == NULL) return false;
+    digest->bytes[i] = (uint8_t)(16 * (high - digits) + (low - digits));
   }
   return text[AG_DIGEST_TEXT_SIZE - 1] == '\0';
 }

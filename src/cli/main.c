@@ -1,9 +1,9 @@
 /* advgrid: adversarial-robustness experiments on a cluster. Finds the subcommand. */
-#include <stdio.h>
-#include <string.h>
-
 #include "advgrid/base.h"
 #include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
 
 typedef struct command {
   const char *name;

@@ -1,8 +1,8 @@
 /* What the subcommands' command lines have in common. */
-#include <stdio.h>
-
 #include "advgrid/base.h"
 #include "cli/commands.h"
+
+#include <stdio.h>
 
 void ag_command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {

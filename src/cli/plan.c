@@ -1,8 +1,8 @@
 /* advgrid plan: what a job comes to, without running it. */
-#include <stdio.h>
-
 #include "advgrid/plan.h"
 #include "cli/commands.h"
+
+#include <stdio.h>
 
 static const char documentation[] =
     "Print what a job comes to: its models, points and units, their floating-point operations,"

@@ -1,11 +1,10 @@
 /* advgrid run: MPI's start and end, and the table at the end. */
 #include "advgrid/run.h"
+#include "advgrid/report.h"
+#include "cli/commands.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include "advgrid/report.h"
-#include "cli/commands.h"
 
 static const char documentation[] =
     "Run, or continue, a job: train every defended model, attack every grid point, and leave"

@@ -1,8 +1,8 @@
 /* advgrid status: how far the job in a result folder is. */
-#include <stdio.h>
-
 #include "advgrid/report.h"
 #include "cli/commands.h"
+
+#include <stdio.h>
 
 static const char documentation[] =
     "Print how far the job in a result folder is, from its journal; also while it runs, and from"

@@ -11,27 +11,13 @@ enum { PART_TRAINING, PART_TEST };
 
 /* What the classes look like and how hard they are: tuned so that a small network learns them
  * in two passes, and an attack with an epsilon near the contrast undoes them. */
-#ifndef CONTRAST_LEAST
-#define CONTRAST_LEAST 0.14F
-#endif
-#ifndef CONTRAST_MOST
-#define CONTRAST_MOST 0.40F
-#endif
-#ifndef NOISE_LEAST
-#define NOISE_LEAST 0.010F
-#endif
-#ifndef NOISE_MOST
-#define NOISE_MOST 0.045F
-#endif
-#ifndef GRADIENT_MOST
+#define CONTRAST_LEAST 0.13F
+#define CONTRAST_MOST 0.42F
+#define NOISE_LEAST 0.02F
+#define NOISE_MOST 0.065F
 #define GRADIENT_MOST 0.16F /* change of light from the middle to an edge */
-#endif
-#ifndef LIGHTER_SHARE
-#define LIGHTER_SHARE 0.8F
-#endif
-#ifndef TILT_MOST
+#define LIGHTER_SHARE 0.7F  /* over one half: training's first steps find a slope in it */
 #define TILT_MOST 0.22F     /* tangent of the turn */
-#endif
 
 /* How one image's figure lies: the part that its shape sees. */
 typedef struct figure {
@@ -154,7 +140,7 @@ static void draw_colours(ag_random *random, scene *s)
     s->colour[c] = difference;
     s->light[c] = between(random, room, 1 - room) - 0.5F * difference;
     for (size_t axis = 0; axis < 2; ++axis)
-      s->slope[c][axis] = between(random, -GRADIENT_MOST, GRADIENT_MOST) / (SIDE / 2);
+      s->slope[c][axis] = between(random, -GRADIENT_MOST, GRADIENT_MOST) / (0.5F * SIDE);
   }
   s->noise = between(random, NOISE_LEAST, NOISE_MOST);
 }

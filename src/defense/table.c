@@ -2,7 +2,7 @@
 #include "defense/defense.h"
 
 static const ag_defense *const rows[] = {&ag_defense_none, &ag_defense_gaussian_noise};
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_defense_table(size_t index)
 {

@@ -2,7 +2,6 @@
  * Files are built and read in memory: all input and output is that of base/. */
 #include "network/hdf5_support.h"
 
-#include <hdf5_hl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,15 +58,37 @@ void ag_hdf5_close(hid_t *id, ag_status *status)
 
 /* ---- files ------------------------------------------------------------------- */
 
-ag_status ag_hdf5_create(hid_t *file)
+/* HDF5 tells files in memory apart by their names, and looks on the disk for them all the same:
+ * below a regular file there can be none. */
+static ag_status memory_name(char out[AG_PATH_SIZE], const char *path)
+{
+  return ag_path_join(out, AG_PATH_SIZE, "%s/memory", path);
+}
+
+/* Settings for a file in memory; with `size` bytes of one that is there, where size > 0. */
+static ag_status memory_access(char *bytes, size_t size, hid_t *access)
 {
   ag_status status = AG_OK;
+  AG_HDF5_TRY(*access = H5Pcreate(H5P_FILE_ACCESS), "cannot set up a file in memory");
+  AG_HDF5_TRY(H5Pset_fapl_core(*access, FILE_GROWTH, false), "cannot set up a file in memory");
+  if (size > 0) {
+    AG_HDF5_TRY(H5Pset_file_image(*access, bytes, size), "cannot set up a file in memory");
+  }
+cleanup:
+  if (status != AG_OK) ag_hdf5_close(access, &status);
+  return status;
+}
+
+ag_status ag_hdf5_create(const char *path, hid_t *file)
+{
+  ag_status status = AG_OK;
+  char name[AG_PATH_SIZE];
   hid_t access = H5I_INVALID_HID;
   *file = H5I_INVALID_HID;
-  AG_HDF5_TRY(access = H5Pcreate(H5P_FILE_ACCESS), "cannot set up a file");
-  AG_HDF5_TRY(H5Pset_fapl_core(access, FILE_GROWTH, false), "cannot set up a file");
-  AG_HDF5_TRY(*file = H5Fcreate("advgrid", H5F_ACC_TRUNC, H5P_DEFAULT, access),
-              "cannot create a file");
+  AG_TRY(memory_name(name, path));
+  AG_TRY(memory_access(NULL, 0, &access));
+  AG_HDF5_TRY(*file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access),
+              "cannot create a file in memory");
 cleanup:
   ag_hdf5_close(&access, &status);
   if (status != AG_OK) ag_hdf5_close(file, &status);
@@ -92,18 +113,26 @@ cleanup:
 ag_status ag_hdf5_open(const char *path, ag_status damaged, hid_t *file)
 {
   ag_status status = AG_OK;
+  char name[AG_PATH_SIZE];
+  hid_t access = H5I_INVALID_HID;
   char *bytes = NULL;
   size_t size = 0;
   *file = H5I_INVALID_HID;
   AG_TRY(ag_file_read(path, &bytes, &size));
-  /* The library copies the bytes. Its function takes no const, and no empty file. */
-  if (size > 0) *file = H5LTopen_file_image(bytes, size, 0);
+  if (size == 0) {
+    status = ag_fail(damaged, "%s is empty", path);
+    goto cleanup;
+  }
+  AG_TRY(memory_name(name, path));
+  AG_TRY(memory_access(bytes, size, &access)); /* copies the bytes */
+  *file = H5Fopen(name, H5F_ACC_RDONLY, access);
   if (*file < 0) {
-    status = size == 0 ? ag_fail(damaged, "%s is empty", path)
-                       : ag_hdf5_fail(damaged, "%s is not an HDF5 file, or a damaged one", path);
+    status = ag_hdf5_fail(damaged, "%s is not an HDF5 file, or a damaged one", path);
   }
 cleanup:
+  ag_hdf5_close(&access, &status);
   ag_release(&bytes);
+  if (status != AG_OK) ag_hdf5_close(file, &status);
   return status;
 }
 

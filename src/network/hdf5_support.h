@@ -37,9 +37,9 @@ ag_status ag_hdf5_fail(ag_status status, const char *format, ...)
  *  where that is AG_OK. */
 void ag_hdf5_close(hid_t *id, ag_status *status);
 
-/** A new file in memory. HDF5 itself never touches the disk, so that a full or locked file
- *  system cannot leave it in a state from which it does not recover. */
-ag_status ag_hdf5_create(hid_t *file);
+/** A new file in memory, to be written to path. HDF5 itself never touches the disk: a full file
+ *  system or one without locks cannot leave it in a state from which it does not recover. */
+ag_status ag_hdf5_create(const char *path, hid_t *file);
 /** Writes such a file to path, whole or not at all. Fails with AG_IO_ERROR or AG_HDF5_FAILED. */
 ag_status ag_hdf5_save(hid_t file, const char *path);
 /** Reads path into memory and opens it. Fails with AG_IO_ERROR where it cannot be read, with

@@ -11,7 +11,7 @@ static const ag_layer_kind *const rows[] = {
 
 const ag_layer_kind *ag_layer_kind_find(const char *name)
 {
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
     if (strcmp(rows[i]->name, name) == 0) return rows[i];
   }
   return NULL;

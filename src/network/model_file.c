@@ -2,7 +2,6 @@
  * A file is checked against the network in every name, shape and value before any of it
  * reaches the network. */
 #include "network/hdf5_support.h"
-
 #include "network/network.h"
 
 #include <hdf5_hl.h>
@@ -78,7 +77,7 @@ ag_status ag_model_save(const ag_network *network, const char *path, const char 
   float *values = NULL;
   ag_hdf5_printing_stop(&printing);
   AG_TRY(ag_allocate(longest_parameter(network), sizeof *values, &values));
-  AG_TRY(ag_hdf5_create(&file));
+  AG_TRY(ag_hdf5_create(path, &file));
   AG_TRY(save_attributes(file, network, architecture, key));
   for (size_t i = 0; i < ag_network_parameter_count(network); ++i) {
     AG_TRY(save_parameter(file, ag_network_parameter(network, i), network->block, values));

@@ -1,9 +1,9 @@
 /* The table of accuracies that ends a run: attack x epsilon for each model. */
+#include "advgrid/report.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "advgrid/report.h"
 
 enum { COLUMNS = 8, CELL_SIZE = 16 }; /* epsilons side by side; more go into rows below */
 

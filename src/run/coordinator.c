@@ -1,10 +1,11 @@
 /* Rank 0 in the attack phase: hands out units one ahead, records what comes back, and works
  * itself, answering the others between two shards. */
-#include <string.h>
-
 #include "run/messages.h"
 #include "run/session.h"
 #include "run/unit.h"
+
+#include <assert.h>
+#include <string.h>
 
 /* Units a worker holds: the one it does, and the one that waits for it. */
 enum { AHEAD = 2 };
@@ -153,6 +154,7 @@ ag_status ag_units_coordinate(ag_session *session)
 cleanup:
   status = ag_ranks_agree(session->team.communicator, status);
   if (status == AG_OK) {
+    assert(self.own != NULL && self.received != NULL);
     coordinate(&self);
     status = self.status;
   }

@@ -1,11 +1,10 @@
 /* The ranks' places: threads, host names, and the dataset in memory that a node shares. */
 #include "run/host.h"
+#include "training/team.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "training/team.h"
 
 ag_status ag_ranks_agree(MPI_Comm communicator, ag_status status)
 {

@@ -1,8 +1,8 @@
 /* Training the models of a plan, and the records and files that come of it. */
-#include <string.h>
-
 #include "run/session.h"
 #include "run/unit.h"
+
+#include <string.h>
 
 /* What the trainer's events need. */
 typedef struct progress_of_training {

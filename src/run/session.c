@@ -1,7 +1,6 @@
 /* Opening a run: every rank reads the same text, shares the same dataset and makes the same
  * plan; rank 0 holds the journal and says what is done already. */
 #include "run/session.h"
-
 #include "run/unit.h"
 
 #include <stdio.h>

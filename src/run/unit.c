@@ -74,7 +74,7 @@ ag_status ag_unit_runner_create(const ag_plan *plan, const ag_dataset *dataset, 
       .attack = NONE,
   };
   *out = runner;
-  AG_TRY(ag_allocate(threads, sizeof *runner->evaluators, &runner->evaluators));
+  AG_TRY(ag_allocate(threads, sizeof(ag_evaluator *), &runner->evaluators));
   AG_TRY(ag_allocate(threads, sizeof *runner->costs, &runner->costs));
 cleanup:
   if (status != AG_OK) ag_unit_runner_destroy(out);

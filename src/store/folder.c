@@ -1,7 +1,7 @@
 /* A result folder as it stands: its job, the plan that follows, and what the journal says. */
-#include <string.h>
-
 #include "advgrid/store.h"
+
+#include <string.h>
 
 /* Keeps the last run's provenance, which names the dataset that the keys depend on. */
 static ag_status keep_provenance(void *context, const ag_record *record)

@@ -1,7 +1,6 @@
 /* The result file: results.h5 as a view of the ledger.
  * It is built in memory from nothing each time and replaces the old one whole. */
 #include "store/results.h"
-
 #include "store/results_file.h"
 
 #include <stdio.h>
@@ -324,7 +323,7 @@ ag_status ag_results_write(const char *folder, const ag_ledger *ledger, const ch
   hid_t file = H5I_INVALID_HID;
   ag_hdf5_printing_stop(&printing);
   AG_TRY(ag_path_join(path, sizeof path, "%s/results.h5", folder));
-  AG_TRY(ag_hdf5_create(&file));
+  AG_TRY(ag_hdf5_create(path, &file));
   AG_TRY(build(file, ledger, job_text));
   AG_TRY(ag_hdf5_save(file, path));
 cleanup:

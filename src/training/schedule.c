@@ -17,7 +17,7 @@ typedef struct schedule {
   }
 #define WARM_UP(share)                                                                          \
   {                                                                                             \
-    .name = "warmup", .type = AG_OPTION_NUMBER, .initial = share, .minimum = 0, .maximum = 0.9, \
+    .name = "warmup", .type = AG_OPTION_NUMBER, .initial = (share), .minimum = 0, .maximum = 0.9, \
     .help = "share of the training in which the rate rises linearly from zero"                  \
   }
 

@@ -2,10 +2,10 @@
  * A batch is cut into shards; shard s goes to rank s mod ranks and there to a thread, which takes
  * it through the network alone. Gradients are summed over shards, threads and ranks, and every
  * rank makes the same step. */
+#include "training/team.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "training/team.h"
 
 /* What one thread works in. */
 typedef struct lane {

@@ -176,7 +176,7 @@ static void records_land_where_they_belong(void **state)
     for (size_t c = 0; c < 3; ++c) {
       const uint8_t expected = record[1 + c * 1024 + p];
       assert_int_equal(dataset.validation.pixels[3072 + p * 3 + c], expected);
-      assert_int_equal(dataset.test.pixels[2 * 3072 + p * 3 + c], expected);
+      assert_int_equal(dataset.test.pixels[(size_t)2 * 3072 + p * 3 + c], expected);
     }
   }
   ag_release(&block);

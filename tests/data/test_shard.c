@@ -98,7 +98,7 @@ static void augment_equals_the_reference(void **state)
       assert_memory_equal(pixels + i * FLOATS, expected, sizeof expected);
     }
   }
-  assert_true(flips > COUNT && flips < 3 * COUNT); /* of 4 COUNT: both cases were met */
+  assert_true(flips > COUNT && flips < (size_t)3 * COUNT); /* of 4 COUNT: both cases were met */
 }
 
 static void augment_follows_sample_and_epoch_not_place(void **state)

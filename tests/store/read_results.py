@@ -16,6 +16,7 @@ except ImportError as missing:
 COLUMNS = """key defense attack epsilon seed images clean_correct robust_correct clean_accuracy
 robust_accuracy robust_accuracy_of_correct ci_low ci_high mean_linf max_linf mean_l2 gradients
 forwards seconds""".split()
+KINDS = "SSS" + "f" + "uuuu" + "ffffffff" + "uuf"  # numpy's letters
 TEXTS = """advgrid_version git_commit job job_digest dataset dataset_sha256 hosts cpu mpi blas hdf5
 slurm_job_id""".split()
 INTEGERS = "schema_version complete ranks threads restarts".split()
@@ -46,8 +47,17 @@ def check_samples(group, row):
     robust = clean & (samples["prediction"] == samples["label"])
     check(clean.sum() == row.clean_correct, f"clean_correct of {row.key}")
     check(robust.sum() == row.robust_correct, f"robust_correct of {row.key}")
-    check(row.images == 0 or numpy.isclose(row.robust_accuracy, robust.mean()),
-          f"robust_accuracy of {row.key}")
+    check(0 <= row.ci_low <= row.robust_accuracy <= row.ci_high <= 1, f"interval of {row.key}")
+    if not clean.any():
+        check(numpy.isnan(row.robust_accuracy_of_correct), f"accuracy of none in {row.key}")
+        return
+    expected = {"clean_accuracy": clean.mean(), "robust_accuracy": robust.mean(),
+                "robust_accuracy_of_correct": robust[clean].mean(),
+                "mean_linf": samples["linf"][clean].mean(dtype=float),
+                "max_linf": samples["linf"][clean].max(),
+                "mean_l2": samples["l2"][clean].mean(dtype=float)}
+    for name, value in expected.items():
+        check(numpy.isclose(getattr(row, name), value), f"{name} of {row.key}; expected {value}")
 
 
 def check_grid(grid, frame):
@@ -72,6 +82,8 @@ def main():
         frame = pandas.DataFrame(file["results"][:])
         print(frame.to_string())
         check(list(frame.columns) == COLUMNS, f"columns are {list(frame.columns)}")
+        kinds = "".join(file["results"].dtype[name].kind for name in COLUMNS)
+        check(kinds == KINDS, f"types of the columns are {kinds}; expected {KINDS}")
         check(len(frame) == int(sys.argv[2]), f"{len(frame)} rows; expected {sys.argv[2]}")
         check_root(file)
         check_grid(file["grid"], frame)

@@ -7,8 +7,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 static const char job_text[] = "name: by-hand # \xc3\xa9\ndefenses: [...]\n";
 
 /* Runs tests/store/read_results.py; returns its exit code, 77 where it cannot run. */
@@ -207,7 +205,8 @@ static void many_images(void **state)
   enum { IMAGES = 200000 };
   char *folder = folder_create();
   char path[AG_PATH_SIZE];
-  char name[128] = "samples/";
+  char name[128];
+  char key[AG_DIGEST_TEXT_SIZE];
   ag_ledger *ledger = NULL;
   hsize_t chunk = 0;
   small_plan *small = small_plan_create();
@@ -225,8 +224,8 @@ static void many_images(void **state)
   assert_int_equal(take(ledger, AG_RECORD_UNIT, small->units[1].key, payload, size), AG_OK);
   assert_int_equal(ag_results_write(folder, ledger, job_text), AG_OK);
   const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  ag_digest_text(&small->points[0].key, name + strlen(name));
-  strcat(name, "/index");
+  ag_digest_text(&small->points[0].key, key);
+  snprintf(name, sizeof name, "samples/%s/index", key);
   const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
   const hid_t properties = H5Dget_create_plist(dataset);
   assert_int_equal(H5Pget_nfilters(properties), 2);
