@@ -22,14 +22,21 @@ void ag_digest_text(const ag_digest *digest, char out[AG_DIGEST_TEXT_SIZE])
   }
 }
 
-bool ag_digest_read(const char *text, ag_digest *digest)
+/* The value of a hexadecimal digit, -1 for any other character. */
+static int digit_value(char c)
 {
   static const char digits[] = "0123456789abcdef";
+  const char *at = c == '\0' ? NULL : strchr(digits, c);
+  return at == NULL ? -1 : (int)(at - digits);
+}
+
+bool ag_digest_read(const char *text, ag_digest *digest)
+{
   for (size_t i = 0; i < AG_DIGEST_SIZE; ++i) {
-    const char *high = memchr(digits, text[2 * i], 16);
-    const char *low = high == NULL ? NULL : memchr(digits, text[2 * i + 1], 16);
-    if (low == NULL) return false;
-    digest->bytes[i] = (uint8_t)(16 * (high - digits) + (low - digits));
+    const int high = digit_value(text[2 * i]);
+    const int low = high < 0 ? -1 : digit_value(text[2 * i + 1]);
+    if (low < 0) return false;
+    digest->bytes[i] = (uint8_t)(16 * high + low);
   }
   return text[AG_DIGEST_TEXT_SIZE - 1] == '\0';
 }

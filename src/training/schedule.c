@@ -15,10 +15,10 @@ typedef struct schedule {
     .name = "peak", .type = AG_OPTION_NUMBER, .initial = "0.05", .minimum = 1e-9, .maximum = 100, \
     .help = "largest learning rate"                                                               \
   }
-#define WARM_UP(share)                                                                          \
-  {                                                                                             \
+#define WARM_UP(share)                                                                            \
+  {                                                                                               \
     .name = "warmup", .type = AG_OPTION_NUMBER, .initial = (share), .minimum = 0, .maximum = 0.9, \
-    .help = "share of the training in which the rate rises linearly from zero"                  \
+    .help = "share of the training in which the rate rises linearly from zero"                    \
   }
 
 static const ag_option constant_options[] = {PEAK, WARM_UP("0"), {0}};

@@ -22,7 +22,9 @@ static float *closed_form(const test_target *target, const attack_fixture *fixtu
         slope += (softmax[c] / sum - (c == fixture->labels[i] ? 1 : 0)) *
                  (double)target->weights[c * floats + k];
       }
-      const double moved = (double)x[k] + (slope > 0 ? 1 : slope < 0 ? -1 : 0) *
+      const double moved = (double)x[k] + (slope > 0   ? 1
+                                           : slope < 0 ? -1
+                                                       : 0) *
                                               (double)fixture->call.threat.epsilon;
       want[i * floats + k] = (float)(moved < 0 ? 0 : moved > 1 ? 1 : moved);
     }
@@ -42,7 +44,7 @@ static void is_the_closed_form(void **state)
     attack_run(fixture);
     float *want = closed_form(target, fixture);
     assert_close(fixture->adversarial, want, COUNT * floats, 1e-7, 0);
-    assert_padding_zero(fixture->adversarial, COUNT * 6, 3);
+    assert_padding_zero(fixture->adversarial, (size_t)COUNT * 6, 3);
     assert_same_bits(fixture->pixels, clean, COUNT * floats);
     free(want);
     free(clean);

@@ -4,7 +4,7 @@
 
 #include "advgrid/attack.h"
 
-enum { COUNT = 5, CLASSES = 10, STRIDE = 16 };
+enum { COUNT = 5, CLASSES = 10, STRIDE = 16, LOGITS = COUNT * STRIDE };
 
 static double cross_entropy(const double *logits, size_t label)
 {
@@ -21,10 +21,10 @@ static void gradient_is_the_slope(void **state)
 {
   (void)state;
   static const uint8_t labels[COUNT] = {0, 9, 3, 3, 7};
-  float *logits = test_floats(COUNT * STRIDE);
-  float *gradient = test_floats(COUNT * STRIDE);
-  test_fill(logits, COUNT * STRIDE, 1, -4, 4);
-  test_fill(gradient, COUNT * STRIDE, 2, -1, 1); /* overwritten, zero behind the classes */
+  float *logits = test_floats(LOGITS);
+  float *gradient = test_floats(LOGITS);
+  test_fill(logits, LOGITS, 1, -4, 4);
+  test_fill(gradient, LOGITS, 2, -1, 1); /* overwritten, zero behind the classes */
   ag_loss_cross_entropy(COUNT, CLASSES, STRIDE, logits, labels, gradient);
   for (size_t i = 0; i < COUNT; ++i) {
     double row[CLASSES];
@@ -68,9 +68,9 @@ static void margin_and_prediction(void **state)
     uint8_t label, prediction;
     float margin;
   } cases[] = {
-      {{1, 4, 2, 3}, 1, 1, 1},      {{1, 4, 2, 3}, 3, 1, -1},    {{1, 4, 2, 3}, 0, 1, -3},
-      {{5, 5, 1, 1}, 0, 0, 0},      {{5, 5, 1, 1}, 1, 0, 0}, /* a tie: the first is predicted */
-      {{2, 2, 2, 2}, 3, 0, 0},      {{-3, -1, -2, -9}, 1, 1, 1}, {{-3, -1, -2, -9}, 3, 1, -8},
+      {{1, 4, 2, 3}, 1, 1, 1},         {{1, 4, 2, 3}, 3, 1, -1},    {{1, 4, 2, 3}, 0, 1, -3},
+      {{5, 5, 1, 1}, 0, 0, 0},         {{5, 5, 1, 1}, 1, 0, 0}, /* a tie: the first is predicted */
+      {{2, 2, 2, 2}, 3, 0, 0},         {{-3, -1, -2, -9}, 1, 1, 1}, {{-3, -1, -2, -9}, 3, 1, -8},
       {{0, 0, 0, 1e-7F}, 3, 3, 1e-7F},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {

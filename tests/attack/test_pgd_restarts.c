@@ -123,8 +123,7 @@ static ag_defended *defend(const ag_network *network)
 static attack_fixture *start_on(const ag_network *network, const ag_defended *defended,
                                 float epsilon, const char *restarts)
 {
-  attack_fixture *fixture =
-      attack_start("pgd", ag_defended_target(defended), IMAGES, epsilon);
+  attack_fixture *fixture = attack_start("pgd", ag_defended_target(defended), IMAGES, epsilon);
   network_predict(network, fixture->pixels, IMAGES, fixture->samples, fixture->labels);
   attack_set(fixture, "steps", "4");
   attack_set(fixture, "restarts", restarts);

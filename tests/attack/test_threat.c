@@ -144,9 +144,17 @@ static void broken_bounds_are_found(void **state)
   static const struct {
     float x0, x;
   } broken[] = {
-      {0.5F, 0.5F + 0.1F + 1e-6F}, {0.5F, 0.5F - 0.1F - 1e-6F}, {0.5F, 0.7F},  {0.02F, -1e-9F},
-      {0.98F, 1.0000001F},         {0.5F, NAN},                 {NAN, 0.5F},   {0.5F, INFINITY},
-      {0.5F, -INFINITY},           {0.0F, 0.11F},               {1.0F, 0.89F},
+      {0.5F, 0.5F + 0.1F + 1e-6F},
+      {0.5F, 0.5F - 0.1F - 1e-6F},
+      {0.5F, 0.7F},
+      {0.02F, -1e-9F},
+      {0.98F, 1.0000001F},
+      {0.5F, NAN},
+      {NAN, 0.5F},
+      {0.5F, INFINITY},
+      {0.5F, -INFINITY},
+      {0.0F, 0.11F},
+      {1.0F, 0.89F},
   };
   for (size_t i = 0; i < sizeof broken / sizeof *broken; ++i) {
     float x0[17];

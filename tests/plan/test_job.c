@@ -180,15 +180,18 @@ static void prints_in_the_form_of_the_design(void **state)
       "\n  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n",
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",
       "\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4}\n",
-      "\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
-      "random_start: true}\n",
+      ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
+       "random_start: true}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",
   };
   const char *rest = text.bytes;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {
     const char *found = strstr(rest, lines[i]);
-    if (found == NULL) fail_msg("'%s' is not in\n%s", lines[i], text.bytes);
-    rest = found + 1;
+    if (found == NULL) {
+      fail_msg("'%s' is not in\n%s", lines[i], text.bytes);
+    } else {
+      rest = found + 1;
+    }
   }
   ag_text_clear(&text);
   ag_job_destroy(&job);

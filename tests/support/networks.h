@@ -20,7 +20,11 @@ static inline ag_network *network_by_hand(network_wish wish)
 {
   ag_layer_description all[] = {
       {.kind = "normalize", .name = "normalize"},
-      {.kind = "convolution", .name = "conv1", .channels = 6, .kernel = 3, .stride = 1,
+      {.kind = "convolution",
+       .name = "conv1",
+       .channels = 6,
+       .kernel = 3,
+       .stride = 1,
        .padding = 1},
       {.kind = "gaussian-noise", .name = "noise1", .strength = wish.noise},
       {.kind = "relu", .name = "relu1"},

@@ -12,9 +12,9 @@ enum { TARGET_SAMPLES = 32, TARGET_VISITS = 64, TARGET_STEPS = 256 };
 /* How often an attack called a target, with which images. */
 typedef struct target_record {
   size_t gradient_calls, logits_calls, gradient_images, logits_images;
-  size_t visits[TARGET_SAMPLES];               /* by sample: gradients and logits together */
-  float *seen[TARGET_SAMPLES][TARGET_VISITS];  /* copies of the pixels; owned */
-  uint32_t steps[TARGET_STEPS];                /* of each call */
+  size_t visits[TARGET_SAMPLES];              /* by sample: gradients and logits together */
+  float *seen[TARGET_SAMPLES][TARGET_VISITS]; /* copies of the pixels; owned */
+  uint32_t steps[TARGET_STEPS];               /* of each call */
   size_t calls;
 } target_record;
 
@@ -57,8 +57,8 @@ static inline void target_answer(const test_target *self, const ag_attack_images
       } else if (self->script != NULL) {
         row[c] = c == images->labels[i] ? self->script[sample][self->record.visits[sample] - 1] : 0;
       } else {
-        row[c] = self->bias[c] + (float)test_dot(self->weights + c * floats,
-                                                 images->pixels + i * floats, floats);
+        row[c] = self->bias[c] +
+                 (float)test_dot(self->weights + c * floats, images->pixels + i * floats, floats);
       }
     }
   }

@@ -1,0 +1,260 @@
+/* Defenses: what they change in a network, and the defended network as an attack sees it, the
+ * mean over draws that no two calls share. */
+#include "support/networks.h"
+
+#include "advgrid/defense.h"
+
+enum { COUNT = 6, CLASSES = 10, STRIDE = 16, LOGITS = COUNT * STRIDE };
+static const ag_shape shape = {8, 8, 3};
+
+static ag_entry entry_of(const char *kind)
+{
+  ag_entry entry;
+  ag_entry_start(&entry, ag_kind_find(ag_defense_table, kind));
+  return entry;
+}
+
+static void set(ag_entry *entry, const char *option, const char *value)
+{
+  assert_int_equal(ag_settings_set(&entry->settings, option, value), AG_OK);
+}
+
+/* ---- layers ---- */
+
+static ag_entry small_model(void)
+{
+  ag_entry model;
+  ag_entry_start(&model, ag_kind_find(ag_architecture_table, "small"));
+  return model;
+}
+
+static void none_changes_no_layer(void **state)
+{
+  (void)state;
+  ag_layer_list plain;
+  ag_layer_list defended;
+  const ag_entry model = small_model();
+  const ag_entry none = entry_of("none");
+  assert_int_equal(ag_architecture_layers(&model, CLASSES, &plain), AG_OK);
+  assert_int_equal(ag_defense_layers(&none, &model, CLASSES, &defended), AG_OK);
+  assert_int_equal(defended.count, plain.count);
+  assert_memory_equal(defended.layers, plain.layers, plain.count * sizeof *plain.layers);
+  assert_int_equal(ag_defense_draws(&none), 1);
+}
+
+/* The noise stands right behind the layer named, with its sigma; the rest is as it was. */
+static void noise_goes_behind_the_layer_named(void **state)
+{
+  (void)state;
+  static const char *const after[] = {"normalize", "conv1", "pool2", "dense1"};
+  const ag_entry model = small_model();
+  for (size_t a = 0; a < 4; ++a) {
+    ag_layer_list plain;
+    ag_layer_list defended;
+    ag_entry noise = entry_of("gaussian-noise");
+    set(&noise, "after", after[a]);
+    set(&noise, "sigma", "0.25");
+    set(&noise, "draws", "7");
+    assert_int_equal(ag_architecture_layers(&model, CLASSES, &plain), AG_OK);
+    assert_int_equal(ag_defense_layers(&noise, &model, CLASSES, &defended), AG_OK);
+    assert_int_equal(defended.count, plain.count + 1);
+    size_t place = 0;
+    while (strcmp(defended.layers[place].kind, "gaussian-noise") != 0)
+      ++place;
+    assert_string_equal(defended.layers[place - 1].name, after[a]);
+    assert_number_close(defended.layers[place].strength, 0.25, 0, 1e-15);
+    for (size_t i = 0; i < plain.count; ++i) {
+      const size_t now = i < place ? i : i + 1;
+      assert_memory_equal(&defended.layers[now], &plain.layers[i], sizeof *plain.layers);
+    }
+    assert_int_equal(ag_defense_draws(&noise), 7);
+  }
+}
+
+static void unknown_layer_is_named(void **state)
+{
+  (void)state;
+  ag_layer_list list;
+  const ag_entry model = small_model();
+  ag_entry noise = entry_of("gaussian-noise");
+  set(&noise, "after", "cnov1");
+  assert_int_equal(ag_defense_layers(&noise, &model, CLASSES, &list), AG_BAD_JOB);
+  assert_non_null(strstr(ag_message(), "'after'"));
+  assert_non_null(strstr(ag_message(), "no layer 'cnov1'; did you mean 'conv1'?"));
+  set(&noise, "after", "somewhere else");
+  assert_int_equal(ag_defense_layers(&noise, &model, CLASSES, &list), AG_BAD_JOB);
+  assert_non_null(strstr(ag_message(), "no layer 'somewhere else'"));
+  assert_null(strstr(ag_message(), "did you mean"));
+}
+
+/* ---- the target ---- */
+
+typedef struct fixture {
+  ag_network *network;
+  ag_defended *defended;
+  const ag_target *target;
+  float *pixels;
+  uint8_t labels[COUNT];
+  uint32_t samples[COUNT];
+  ag_attack_images images;
+} fixture;
+
+static fixture *start(network_wish wish, const char *kind, const char *draws)
+{
+  fixture *f = (fixture *)test_bytes(sizeof *f);
+  ag_entry entry = entry_of(kind);
+  wish.shape = shape;
+  wish.classes = CLASSES;
+  if (draws != NULL) set(&entry, "draws", draws);
+  f->network = network_by_hand(wish);
+  assert_int_equal(ag_defended_create(&entry, f->network, COUNT + 2, 11, &f->defended), AG_OK);
+  f->target = ag_defended_target(f->defended);
+  f->pixels = test_activations((size_t)COUNT * 64, 3, 3);
+  for (size_t i = 0; i < COUNT; ++i) {
+    f->labels[i] = (uint8_t)(2 * i % CLASSES);
+    f->samples[i] = (uint32_t)(100 + 7 * i);
+  }
+  f->images = (ag_attack_images){f->pixels, f->labels, f->samples, COUNT};
+  return f;
+}
+
+static void stop(fixture *f)
+{
+  ag_defended_destroy(&f->defended);
+  ag_network_destroy(&f->network);
+  free(f->pixels);
+  free(f);
+}
+
+/* Logits and gradient by the network's own passes, dropout off. */
+static void by_hand(const fixture *f, float *logits, float *gradient)
+{
+  ag_workspace *workspace = NULL;
+  float dlogits[LOGITS];
+  const ag_pass pass = {.seed = 11, .samples = f->samples};
+  assert_int_equal(ag_workspace_create(f->network, COUNT, &workspace), AG_OK);
+  memcpy(logits, ag_network_forward(f->network, workspace, &pass, f->pixels, COUNT),
+         sizeof dlogits);
+  ag_loss_cross_entropy(COUNT, CLASSES, STRIDE, logits, f->labels, dlogits);
+  ag_network_backward(f->network, workspace, dlogits, NULL, gradient);
+  ag_workspace_destroy(&workspace);
+}
+
+static void target_describes_the_network(void **state)
+{
+  (void)state;
+  fixture *f = start((network_wish){0}, "none", NULL);
+  assert_int_equal(f->target->classes, CLASSES);
+  assert_int_equal(f->target->stride, STRIDE);
+  assert_int_equal(f->target->capacity, COUNT + 2);
+  assert_memory_equal(&f->target->shape, &shape, sizeof shape);
+  stop(f);
+}
+
+/* One draw, in evaluation mode though nine tenths are dropped in training: the network's bits. */
+static void one_draw_is_the_network(void **state)
+{
+  (void)state;
+  fixture *f = start((network_wish){.dropout = 0.9}, "none", NULL);
+  const size_t floats = COUNT * ag_shape_floats(shape);
+  float *gradient = test_floats(floats);
+  float *want_gradient = test_floats(floats);
+  float logits[LOGITS];
+  float want[LOGITS];
+  by_hand(f, want, want_gradient);
+  for (uint32_t step = 0; step < 3; ++step) {
+    test_fill(gradient, floats, 5, -1, 1); /* overwritten */
+    f->target->gradient(f->target->context, &f->images, step, ag_loss_cross_entropy, logits,
+                        gradient);
+    assert_same_bits(logits, want, LOGITS);
+    assert_same_bits(gradient, want_gradient, floats);
+    f->target->logits(f->target->context, &f->images, step, logits);
+    assert_same_bits(logits, want, LOGITS);
+  }
+  free(gradient);
+  free(want_gradient);
+  stop(f);
+}
+
+/* A network without noise has one draw, whatever the defense would take. */
+static void draws_are_for_random_networks(void **state)
+{
+  (void)state;
+  fixture *f = start((network_wish){0}, "gaussian-noise", "20");
+  float logits[LOGITS];
+  float want[LOGITS];
+  float *gradient = test_floats(COUNT * ag_shape_floats(shape));
+  by_hand(f, want, gradient);
+  f->target->logits(f->target->context, &f->images, 4, logits);
+  assert_same_bits(logits, want, LOGITS);
+  free(gradient);
+  stop(f);
+}
+
+/* Calls 0 .. 4 of a target of one draw use the draws of call 0 of a target of five. */
+static void five_draws_are_the_mean_of_single_ones(void **state)
+{
+  (void)state;
+  enum { DRAWS = 5 };
+  const size_t floats = COUNT * ag_shape_floats(shape);
+  fixture *one = start((network_wish){.noise = 0.3}, "gaussian-noise", "1");
+  fixture *five = start((network_wish){.noise = 0.3}, "gaussian-noise", "5");
+  float logits[LOGITS];
+  float mean[LOGITS] = {0};
+  float *gradient = test_floats(floats);
+  float *mean_gradient = test_floats(floats);
+  for (uint32_t draw = 0; draw < DRAWS; ++draw) {
+    one->target->gradient(one->target->context, &one->images, draw, ag_loss_cross_entropy, logits,
+                          gradient);
+    for (size_t i = 0; i < LOGITS; ++i)
+      mean[i] += logits[i] / DRAWS;
+    for (size_t i = 0; i < floats; ++i)
+      mean_gradient[i] += gradient[i] / DRAWS;
+  }
+  five->target->gradient(five->target->context, &five->images, 0, ag_loss_cross_entropy, logits,
+                         gradient);
+  assert_close(logits, mean, LOGITS, 1e-5, 1e-5);
+  assert_close(gradient, mean_gradient, floats, 1e-6, 1e-4);
+  five->target->logits(five->target->context, &five->images, 0, logits);
+  assert_close(logits, mean, LOGITS, 1e-5, 1e-5);
+  free(gradient);
+  free(mean_gradient);
+  stop(one);
+  stop(five);
+}
+
+/* A draw belongs to the image and the call: not to the image's place, not to its company. */
+static void draws_belong_to_images_and_calls(void **state)
+{
+  (void)state;
+  fixture *f = start((network_wish){.noise = 0.3}, "gaussian-noise", "2");
+  float all[LOGITS];
+  float again[LOGITS];
+  float alone[STRIDE];
+  f->target->logits(f->target->context, &f->images, 3, all);
+  f->target->logits(f->target->context, &f->images, 4, again);
+  for (size_t i = 0; i < COUNT; ++i)
+    assert_memory_not_equal(again + i * STRIDE, all + i * STRIDE, CLASSES * sizeof(float));
+  f->target->logits(f->target->context, &f->images, 3, again);
+  assert_same_bits(again, all, LOGITS);
+  const ag_attack_images last = {f->pixels + (size_t)5 * ag_shape_floats(shape), f->labels + 5,
+                                 f->samples + 5, 1};
+  f->target->logits(f->target->context, &last, 3, alone);
+  assert_same_bits(alone, all + (size_t)5 * STRIDE, STRIDE);
+  stop(f);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(none_changes_no_layer),
+      cmocka_unit_test(noise_goes_behind_the_layer_named),
+      cmocka_unit_test(unknown_layer_is_named),
+      cmocka_unit_test(target_describes_the_network),
+      cmocka_unit_test(one_draw_is_the_network),
+      cmocka_unit_test(draws_are_for_random_networks),
+      cmocka_unit_test(five_draws_are_the_mean_of_single_ones),
+      cmocka_unit_test(draws_belong_to_images_and_calls),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

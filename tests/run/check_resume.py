@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""check_resume.py ADVGRID: a run that is repeated does nothing again, one that was killed goes on
+where it was, and an edited job keeps every unit that the edit does not touch."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from support.runner import (Failure, check, check_same_samples, job, journal, main, require, rows,
+                            samples, units)
+
+require("h5py")
+
+ATTACKS = "[{kind: fgsm}, {kind: pgd, steps: 20, restarts: 2}]"
+
+
+def models(folder):
+    return [key for kind, key, _ in journal(folder) if kind == 3]
+
+
+def again_does_nothing(program):
+    path, out = program.write("job.yaml", job()), program.path("out")
+    program.run("run", path, "-o", out, ranks=2)
+    before, first, table = journal(out), samples(out), rows(out)
+    program.run("run", path, "-o", out, ranks=3)
+    after = journal(out)
+    check(len(units(out)) == 18, f"{len(units(out))} units")
+    check(len(after) == len(before) + 1, "the journal grew by more than the start of a run")
+    check(after[:len(before)] == before, "the journal's first records changed")
+    check_same_samples(samples(out), first, "run again")
+    check(rows(out) == table, "the table changed")
+    status = program.run("status", out).out
+    check("18 of 18 done" in status and "100.0 %" in status, status)
+
+
+def wait_for_units(program, process, out, count):
+    """Waits until the journal has so many units; the run must still be going on."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if os.path.exists(os.path.join(out, "journal")) and len(units(out)) >= count:
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.005)
+    raise Failure(f"no {count} units before the end\n{program.wait(process)}")
+
+
+def killed_and_continued(program):
+    path = program.write("job.yaml", job(attacks=ATTACKS, block=16, images=320))
+    whole = program.path("whole")
+    program.run("run", path, "-o", whole, "-t", 1, ranks=1)
+    want = samples(whole)
+    every = len(units(whole))
+    check(every == 120, f"{every} units")
+    out = program.path("out")
+    for count in 10, 50:  # killed twice
+        process = program.start("run", path, "-o", out, "-t", "1")
+        wait_for_units(program, process, out, count)
+        program.kill(process)
+        done = len(units(out))
+        check(count <= done < every, f"{done} units at the kill: too late to learn anything")
+        status = program.run("status", out).out
+        check(f"{done} of {every} done" in status, status)
+    program.run("run", path, "-o", out, "-t", 1, ranks=2)
+    keys = units(out)
+    check(len(keys) == len(set(keys)) == every, f"{len(keys)} units, {len(set(keys))} different")
+    check(len(models(out)) == 1, "the model was trained again")
+    check(len(rows(out)) == 6, "rows")
+    check_same_samples(samples(out), want, "killed and continued")
+
+
+def killed_in_training(program):
+    """Nothing of a model that was cut off counts, and no part of a file lies in its place."""
+    path, out = program.write("job.yaml", job(epochs=40)), program.path("out")
+    process = program.start("run", path, "-o", out, "-t", "1")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if os.path.exists(os.path.join(out, "journal")):
+            if sum(kind == 2 for kind, _, _ in journal(out)) >= 2:
+                break
+        time.sleep(0.01)
+    program.kill(process)
+    check(models(out) == [] and units(out) == [], "records of what was not done")
+    check(os.listdir(os.path.join(out, "models")) == [], "a model file before its time")
+    check("0 of 1 done" in program.run("status", out).out, "status")
+    check("missing" not in program.run("status", out).err, "status")
+
+
+def torn_record_is_left_out(program):
+    path, out = program.write("job.yaml", job()), program.path("out")
+    program.run("run", path, "-o", out, ranks=1)
+    want = samples(out)
+    with open(os.path.join(out, "journal"), "r+b") as file:
+        file.truncate(os.path.getsize(file.name) - 5)
+    check(len(units(out)) == 17, "the last unit should be torn")
+    program.run("run", path, "-o", out, ranks=2)
+    keys = units(out)
+    check(len(keys) == len(set(keys)) == 18, "units after a torn record")
+    check_same_samples(samples(out), want, "after a torn record")
+
+
+def an_epsilon_more(program):
+    out = program.path("out")
+    program.run("run", program.write("job.yaml", job(epsilons="[0, 2/255]")), "-o", out, ranks=2)
+    before, first = units(out), samples(out)
+    program.run("run", program.write("job.yaml", job(name="renamed", epsilons="[8/255, 0, 2/255]")),
+                "-o", out, ranks=2)
+    after = units(out)
+    check(after[:len(before)] == before, "the units done were kept")
+    check(len(after) == len(set(after)) == len(before) + 6, f"{len(after)} units")
+    check(len(models(out)) == 1, "the model was trained again")
+    second = samples(out)
+    check(len(second) == 6, "points")
+    check_same_samples({place: second[place] for place in first}, first, "an epsilon more")
+
+
+def other_training_is_another_model(program):
+    out = program.path("out")
+    program.run("run", program.write("job.yaml", job(epochs=1)), "-o", out, ranks=1)
+    program.run("run", program.write("job.yaml", job(epochs=2)), "-o", out, ranks=1)
+    check(len(models(out)) == 2, "models")
+    check(len(units(out)) == 36, "units")
+    check(len(rows(out)) == 6, "rows of what the job no longer asks for")
+
+
+main([again_does_nothing, killed_and_continued, killed_in_training, torn_record_is_left_out,
+      an_epsilon_more, other_training_is_another_model])

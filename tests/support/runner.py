@@ -1,0 +1,215 @@
+"""What the tests of the whole program share: running it, under mpirun or alone, and reading the
+folders that it leaves. Every command is bounded in time."""
+import hashlib
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+TIMEOUT = 120
+UNIT = 4  # the journal's number for a unit that is done
+SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
+
+
+def require(*modules):
+    """Skips the test (exit code 77) where Python lacks one of the modules."""
+    for name in modules:
+        try:
+            __import__(name)
+        except ImportError:
+            print(f"skipped: Python has no {name}")
+            sys.exit(77)
+
+
+class Failure(Exception):
+    """A test's finding."""
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+class Result:
+    """What a command left behind."""
+
+    def __init__(self, code, out, err, seconds):
+        self.code, self.out, self.err, self.seconds = code, out, err, seconds
+
+    def messages(self):
+        """The lines of stderr that advgrid speaks in its own name (mpirun adds its own)."""
+        return [line for line in self.err.splitlines() if line.startswith("advgrid")]
+
+    def __str__(self):
+        return f"exit code {self.code}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+class Program:
+    """The advgrid under test, in a temporary folder of its own."""
+
+    def __init__(self, binary):
+        self.binary = os.path.abspath(binary)
+        self.folder = tempfile.mkdtemp(prefix="advgrid-test-")
+        self.environment = dict(os.environ)
+        self.environment.update(
+            OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+            OMPI_MCA_rmaps_base_oversubscribe="1", LC_ALL="C",
+            # Open MPI keeps memory until the end. What is undefined must still be seen.
+            ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
+        self.environment.pop("ADVGRID_CIFAR10", None)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def write(self, name, text):
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(self.path(name), mode) as file:
+            file.write(text)
+        return self.path(name)
+
+    def command(self, ranks, arguments):
+        """ranks 0: without mpirun."""
+        line = [self.binary, *map(str, arguments)]
+        if ranks == 0:
+            return line
+        return ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), *line]
+
+    def start(self, *arguments, ranks=0):
+        """A running command, its output in files that wait() reads."""
+        out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        process = subprocess.Popen(self.command(ranks, arguments), stdout=out, stderr=err,
+                                   stdin=subprocess.DEVNULL, cwd=self.folder,
+                                   env=self.environment, start_new_session=True)
+        process.files, process.started = (out, err), time.monotonic()
+        return process
+
+    def wait(self, process, timeout=TIMEOUT):
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill(process)
+            raise Failure(f"{process.args} took more than {timeout} s") from None
+        texts = []
+        for file in process.files:
+            file.seek(0)
+            texts.append(file.read())
+            file.close()
+        result = Result(code, *texts, time.monotonic() - process.started)
+        for sign in "AddressSanitizer", "runtime error:", "Assertion", "Segmentation fault":
+            check(sign not in result.err, f"{process.args}: {sign}\n{result}")
+        return result
+
+    def kill(self, process):
+        """SIGKILL to all processes of the command's group: no one cleans up."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def run(self, *arguments, ranks=0, code=0, timeout=TIMEOUT):
+        result = self.wait(self.start(*arguments, ranks=ranks), timeout)
+        if code is not None:
+            check(result.code == code,
+                  f"{arguments} on {ranks} ranks: expected exit code {code}\n{result}")
+        return result
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main(tests):
+    """Runs the tests of a script on the binary its first argument names, and reports them."""
+    failed = 0
+    for test in tests:
+        program = Program(sys.argv[1])
+        begin = time.monotonic()
+        try:
+            test(program)
+            print(f"ok      {test.__name__}  {time.monotonic() - begin:.1f} s", flush=True)
+        except Failure as failure:
+            failed += 1
+            print(f"FAILED  {test.__name__}: {failure}", flush=True)
+        finally:
+            program.remove()
+    sys.exit(1 if failed else 0)
+
+
+# ---- jobs ------------------------------------------------------------------------------------
+
+def job(name="tiny", training_images=600, epochs=2, peak="0.05", defenses="[{kind: none}]",
+        attacks="[{kind: fgsm}, {kind: pgd, steps: 5}]", epsilons="[0, 2/255, 8/255]", images=120,
+        block=40, more=""):
+    """A small network on few synthetic images."""
+    return f"""name: {name}
+dataset: {{kind: synthetic, training_images: {training_images}, validation_images: 100,
+          test_images: 400}}
+model: {{kind: small}}
+training:
+  epochs: {epochs}
+  batch: 32
+  shard: 16
+  optimizer: {{kind: sgd}}
+  schedule: {{kind: one-cycle, peak: {peak}}}
+defenses: {defenses}
+attacks: {attacks}
+epsilons: {epsilons}
+evaluation: {{images: {images}, block: {block}}}
+{more}"""
+
+
+# ---- what a run leaves -------------------------------------------------------------------------
+
+def journal(folder):
+    """The whole records of a journal: (kind, key, payload)."""
+    with open(os.path.join(folder, "journal"), "rb") as file:
+        data = file.read()
+    check(data[:8] == b"advgridJ", "the journal's mark")
+    records, offset = [], 16
+    while offset + 64 <= len(data):
+        _, kind, size = struct.unpack_from("<IIQ", data, offset)
+        end = offset + 48 + size
+        if hashlib.sha256(data[offset:end]).digest()[:16] != data[end:end + 16]:
+            break
+        records.append((kind, data[offset + 16:offset + 48], data[offset + 48:end]))
+        offset = end + 16
+    return records
+
+
+def units(folder):
+    """The keys of the units that a journal says are done, in order."""
+    return [key for kind, key, _ in journal(folder) if kind == UNIT]
+
+
+def rows(folder):
+    """/results as a list of mappings, texts decoded."""
+    import h5py
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        table = file["results"][:]
+    plain = []
+    for row in table:
+        values = {name: row[name] for name in table.dtype.names}
+        plain.append({name: value.decode() if isinstance(value, bytes) else value
+                      for name, value in values.items()})
+    return plain
+
+
+def samples(folder):
+    """The bytes of every per-image outcome: {(defense, attack, epsilon): {name: bytes}}."""
+    import h5py
+    found = {}
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        for row in rows(folder):
+            place = row["defense"], row["attack"], float(row["epsilon"])
+            group = file["samples"].get(row["key"])
+            check(group is not None, f"no samples of {place}")
+            found[place] = {name: group[name][:].tobytes() for name in SAMPLES}
+    return found
+
+
+def check_same_samples(got, want, what):
+    check(sorted(got) == sorted(want), f"{what}: the points differ")
+    for place, values in want.items():
+        for name in SAMPLES:
+            check(got[place][name] == values[name], f"{what}: {name} of {place} differs")
