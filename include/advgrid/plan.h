@@ -76,9 +76,16 @@ typedef struct ag_plan {
   size_t rank_bytes; /* memory of a rank with one thread, without the dataset */
 } ag_plan;
 
-/** Expands the job. dataset_digest: of the loaded block, part of every key; NULL where the plan
- *  is only printed. Fails with AG_BAD_JOB where the parts do not fit each other. */
-ag_status ag_plan_create(const ag_job *job, const ag_digest *dataset_digest, ag_plan **plan);
+/* Digests of what a job reads: part of every key, so that other images or another model under
+ * the same name are other work. */
+typedef struct ag_inputs {
+  ag_digest dataset; /* of the loaded block */
+  ag_digest *models; /* [defenses] of a `file`; zero where there is none */
+} ag_inputs;
+
+/** Expands the job. inputs: NULL where the plan is only printed. Fails with AG_BAD_JOB where the
+ *  parts do not fit each other. */
+ag_status ag_plan_create(const ag_job *job, const ag_inputs *inputs, ag_plan **plan);
 void ag_plan_destroy(ag_plan **plan);
 
 /* ---- the scheduler ---------------------------------------------------------------------- */

@@ -107,6 +107,12 @@ ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
 ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
                              size_t *count, ag_attack_cost *cost, double *seconds);
 
+/* ---- what a job reads ------------------------------------------------------------------------ */
+
+/** Digests of the model files that the job's defenses name: models[defense_count], owned by the
+ *  caller, freed by ag_release. Fails with AG_IO_ERROR, naming the file. */
+ag_status ag_model_files_digest(const ag_job *job, ag_digest **models);
+
 /* ---- a result folder as it stands ---------------------------------------------------------- */
 
 /* What a folder's job.yaml and journal say, also while a run is writing to it. */

@@ -7,8 +7,9 @@
 
 static const char *const version = "advgrid-1";
 
-/* An option of a dataset that says where it lies, not what it is. */
-static const char *const place_option = "path";
+/* Options that say where a dataset or a model lies, not what it is: its digest says that. */
+static const char *const dataset_place = "path";
+static const char *const model_place = "file";
 
 static bool is_text(const ag_option *option)
 {
@@ -68,10 +69,11 @@ static ag_status append_digest(ag_text *text, const char *role, const ag_digest 
   return ag_text_append(text, "%s %s\n", role, written);
 }
 
-static ag_status append_dataset(ag_text *text, const ag_job *job, const ag_digest *digest)
+static ag_status append_dataset(ag_text *text, const ag_job *job, const ag_inputs *inputs)
 {
-  const ag_status status = append_entry(text, "dataset", &job->dataset, place_option);
-  return status != AG_OK ? status : append_digest(text, "dataset_sha256", digest);
+  const ag_status status = append_entry(text, "dataset", &job->dataset, dataset_place);
+  if (status != AG_OK) return status;
+  return append_digest(text, "dataset_sha256", inputs == NULL ? NULL : &inputs->dataset);
 }
 
 static ag_status append_training(ag_text *text, const ag_training *training)
@@ -86,19 +88,21 @@ cleanup:
   return status;
 }
 
-ag_status ag_key_of_model(const ag_job *job, const ag_digest *dataset_digest, size_t defense,
-                          size_t seed, ag_digest *key)
+ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t defense, size_t seed,
+                          ag_digest *key)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
   const ag_entry *entry = &job->defenses[defense];
   AG_TRY(ag_text_append(&text, "%s model\n", version));
-  if (!ag_settings_has(&entry->settings, "file")) { /* else it is trained already */
-    AG_TRY(append_dataset(&text, job, dataset_digest));
+  if (ag_settings_has(&entry->settings, model_place)) {
+    AG_TRY(append_digest(&text, "file_sha256", inputs == NULL ? NULL : &inputs->models[defense]));
+  } else {
+    AG_TRY(append_dataset(&text, job, inputs));
     AG_TRY(append_training(&text, &job->training));
   }
   AG_TRY(append_entry(&text, "model", &job->model, NULL));
-  AG_TRY(append_entry(&text, "defense", entry, NULL));
+  AG_TRY(append_entry(&text, "defense", entry, model_place));
   AG_TRY(ag_text_append(&text, "seed %llu\n", (unsigned long long)job->seeds[seed]));
   AG_TRY(ag_digest_compute(text.bytes, text.length, key));
 cleanup:
@@ -106,14 +110,14 @@ cleanup:
   return status;
 }
 
-ag_status ag_key_of_point(const ag_job *job, const ag_digest *dataset_digest,
-                          const ag_model_unit *model, size_t attack, size_t epsilon, ag_digest *key)
+ag_status ag_key_of_point(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
+                          size_t attack, size_t epsilon, ag_digest *key)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
   AG_TRY(ag_text_append(&text, "%s point\n", version));
   AG_TRY(append_digest(&text, "model", &model->key));
-  AG_TRY(append_dataset(&text, job, dataset_digest));
+  AG_TRY(append_dataset(&text, job, inputs));
   AG_TRY(append_entry(&text, "attack", &job->attacks[attack], NULL));
   AG_TRY(ag_text_append(&text, "epsilon %.17g\nseed %llu\nshard %zu\n",
                         job->epsilons[epsilon].value, (unsigned long long)job->seeds[model->seed],

@@ -7,12 +7,11 @@
 /** True where two entries mean the same, whatever their names and however values are written. */
 bool ag_entry_is_same(const ag_entry *one, const ag_entry *other);
 
-/** dataset_digest: may be NULL. The key is overwritten. */
-ag_status ag_key_of_model(const ag_job *job, const ag_digest *dataset_digest, size_t defense,
-                          size_t seed, ag_digest *key);
-ag_status ag_key_of_point(const ag_job *job, const ag_digest *dataset_digest,
-                          const ag_model_unit *model, size_t attack, size_t epsilon,
+/** inputs: may be NULL. The key is overwritten. */
+ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t defense, size_t seed,
                           ag_digest *key);
+ag_status ag_key_of_point(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
+                          size_t attack, size_t epsilon, ag_digest *key);
 ag_status ag_key_of_unit(const ag_digest *point, size_t first, size_t count, ag_digest *key);
 
 #endif

@@ -68,7 +68,7 @@ cleanup:
   return status == AG_OK ? status : ag_fail_within(status, "defense '%s'", defense->name);
 }
 
-static ag_status make_models(ag_plan *plan, const cost *costs, const ag_digest *dataset_digest)
+static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *inputs)
 {
   const ag_job *job = plan->job;
   for (size_t i = 0; i < plan->model_count; ++i) {
@@ -86,8 +86,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_digest *
     model->flops = costs[model->defense].training;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
-    const ag_status status =
-        ag_key_of_model(job, dataset_digest, model->defense, model->seed, &model->key);
+    const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);
     if (status != AG_OK) return status;
   }
   return AG_OK;
@@ -123,7 +122,7 @@ static ag_status make_units(ag_plan *plan, ag_point *point, size_t first_unit, s
   return AG_OK;
 }
 
-static ag_status make_points(ag_plan *plan, const cost *costs, const ag_digest *dataset_digest,
+static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
                              size_t blocks)
 {
   ag_status status = AG_OK;
@@ -135,7 +134,7 @@ static ag_status make_points(ag_plan *plan, const cost *costs, const ag_digest *
     point->attack = i % per_model / job->epsilon_count;
     point->epsilon = i % job->epsilon_count;
     const ag_model_unit *model = &plan->models[point->model];
-    AG_TRY(ag_key_of_point(job, dataset_digest, model, point->attack, point->epsilon, &point->key));
+    AG_TRY(ag_key_of_point(job, inputs, model, point->attack, point->epsilon, &point->key));
     AG_TRY(make_units(plan, point, i * blocks, blocks,
                       image_flops(job, &costs[model->defense], model->defense, point->attack)));
   }
@@ -143,7 +142,7 @@ cleanup:
   return status;
 }
 
-static ag_status expand(ag_plan *plan, const ag_digest *dataset_digest)
+static ag_status expand(ag_plan *plan, const ag_inputs *inputs)
 {
   ag_status status = AG_OK;
   const ag_job *job = plan->job;
@@ -157,19 +156,19 @@ static ag_status expand(ag_plan *plan, const ag_digest *dataset_digest)
   AG_TRY(ag_allocate(plan->model_count, sizeof *plan->models, &plan->models));
   AG_TRY(ag_allocate(plan->point_count, sizeof *plan->points, &plan->points));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *plan->units, &plan->units));
-  AG_TRY(make_models(plan, costs, dataset_digest));
-  AG_TRY(make_points(plan, costs, dataset_digest, blocks));
+  AG_TRY(make_models(plan, costs, inputs));
+  AG_TRY(make_points(plan, costs, inputs, blocks));
 cleanup:
   ag_release(&costs);
   return status;
 }
 
-ag_status ag_plan_create(const ag_job *job, const ag_digest *dataset_digest, ag_plan **plan)
+ag_status ag_plan_create(const ag_job *job, const ag_inputs *inputs, ag_plan **plan)
 {
   ag_status status = AG_OK;
   AG_TRY(ag_allocate(1, sizeof **plan, plan));
   (*plan)->job = job;
-  AG_TRY(expand(*plan, dataset_digest));
+  AG_TRY(expand(*plan, inputs));
 cleanup:
   if (status != AG_OK) ag_plan_destroy(plan);
   return status;

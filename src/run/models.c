@@ -113,6 +113,33 @@ cleanup:
   return status;
 }
 
+/* A model that a defense takes from a file must fit its network; better known before than after
+ * hours of training. Rank 0 looks for all. */
+static ag_status check_file(const ag_session *session, size_t model)
+{
+  char path[AG_PATH_SIZE];
+  ag_network *network = NULL;
+  const ag_model_unit *unit = &session->plan->models[model];
+  ag_status status =
+      ag_network_create(&unit->layers, session->dataset.shape, session->dataset.classes, &network);
+  if (status == AG_OK) {
+    status = ag_model_path(session->plan, model, session->request->folder, sizeof path, path);
+  }
+  if (status == AG_OK) status = ag_model_load(network, path, NULL);
+  ag_network_destroy(&network);
+  return status == AG_OK ? AG_OK : ag_fail_within(status, "defense '%s'", unit->name);
+}
+
+ag_status ag_models_check(const ag_session *session)
+{
+  ag_status status = AG_OK;
+  if (session->team.rank != 0) return AG_OK;
+  for (size_t model = 0; model < session->plan->model_count && status == AG_OK; ++model) {
+    if (session->plan->models[model].flops == 0) status = check_file(session, model);
+  }
+  return status;
+}
+
 ag_status ag_models_train(ag_session *session)
 {
   ag_status status = AG_OK;

@@ -55,13 +55,30 @@ static ag_status load_dataset(ag_session *session)
     status = ag_dataset_load(&session->job->dataset, session->request->data_folder,
                              session->memory.block);
     if (status == AG_OK) {
-      status = ag_digest_compute(session->memory.block, bytes, &session->dataset_digest);
+      status = ag_digest_compute(session->memory.block, bytes, &session->inputs.dataset);
     }
   }
   AG_TRY(ag_ranks_agree(communicator, status));
   AG_TRY(ag_node_memory_spread(&session->memory, bytes));
-  MPI_Bcast(&session->dataset_digest, sizeof session->dataset_digest, MPI_BYTE, 0, communicator);
+  MPI_Bcast(&session->inputs.dataset, sizeof session->inputs.dataset, MPI_BYTE, 0, communicator);
   ag_dataset_attach(&session->dataset, session->memory.block);
+cleanup:
+  return status;
+}
+
+/* Rank 0 reads the files that defenses name, once before anything is trained. */
+static ag_status digest_models(ag_session *session)
+{
+  ag_status status = AG_OK;
+  MPI_Comm communicator = session->team.communicator;
+  const size_t count = session->job->defense_count;
+  if (session->team.rank == 0) {
+    status = ag_model_files_digest(session->job, &session->inputs.models);
+  } else {
+    status = ag_allocate(count, sizeof(ag_digest), &session->inputs.models);
+  }
+  AG_TRY(ag_ranks_agree(communicator, status));
+  MPI_Bcast(session->inputs.models, (int)(count * sizeof(ag_digest)), MPI_BYTE, 0, communicator);
 cleanup:
   return status;
 }
@@ -93,7 +110,7 @@ static ag_status record_run(ag_session *session, const char *hosts)
   snprintf(provenance.hosts, sizeof provenance.hosts, "%s", hosts);
   provenance.ranks = (uint32_t)session->team.size;
   provenance.threads = (uint32_t)ag_pool_threads(session->pool);
-  ag_digest_text(&session->dataset_digest, provenance.dataset_sha256);
+  ag_digest_text(&session->inputs.dataset, provenance.dataset_sha256);
   return ag_session_record(
       session,
       &(ag_record){.kind = AG_RECORD_RUN, .payload = &provenance, .size = sizeof provenance});
@@ -184,8 +201,10 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(ag_ranks_agree(communicator, read_job(session)));
   AG_TRY(ag_ranks_agree(communicator, start_threads(session)));
   AG_TRY(ag_ranks_agree(communicator, load_dataset(session)));
-  AG_TRY(ag_ranks_agree(communicator,
-                        ag_plan_create(session->job, &session->dataset_digest, &session->plan)));
+  AG_TRY(digest_models(session));
+  AG_TRY(
+      ag_ranks_agree(communicator, ag_plan_create(session->job, &session->inputs, &session->plan)));
+  AG_TRY(ag_ranks_agree(communicator, ag_models_check(session)));
   ag_hosts_gather(communicator, sizeof hosts, hosts);
   if (session->team.rank == 0) status = open_folder(session, hosts);
   AG_TRY(ag_ranks_agree(communicator, status));
@@ -204,6 +223,7 @@ void ag_session_close(ag_session *session)
   ag_pool_destroy(&session->pool);
   ag_plan_destroy(&session->plan);
   ag_node_memory_destroy(&session->memory);
+  ag_release(&session->inputs.models);
   ag_job_destroy(&session->job);
   ag_release(&session->job_text);
 }

@@ -15,7 +15,7 @@ typedef struct ag_session {
   ag_job *job;
   ag_node_memory memory;
   ag_dataset dataset;
-  ag_digest dataset_digest;
+  ag_inputs inputs;
   ag_plan *plan;
   ag_pool *pool;
   /* What need not be done, or cannot be: the same on every rank. */
@@ -36,6 +36,9 @@ void ag_session_close(ag_session *session);
 
 /** Appends a record to the journal and takes it into the ledger. Rank 0 alone. */
 ag_status ag_session_record(ag_session *session, const ag_record *record);
+
+/** Checks on rank 0 that every model file that a defense names fits its network. */
+ag_status ag_models_check(const ag_session *session);
 
 /** Trains every model that is not trained, all ranks together, one after the other. A model
  *  whose training fails by its numbers is recorded as failed, and its units are closed. Collective.

@@ -46,10 +46,10 @@ static ag_job *make_job(const parts *of)
   return job;
 }
 
-static ag_plan *make_plan(const ag_job *job, const ag_digest *dataset_digest)
+static ag_plan *make_plan(const ag_job *job, const ag_inputs *inputs)
 {
   ag_plan *plan = NULL;
-  if (ag_plan_create(job, dataset_digest, &plan) != AG_OK) fail_msg("%s", ag_message());
+  if (ag_plan_create(job, inputs, &plan) != AG_OK) fail_msg("%s", ag_message());
   return plan;
 }
 
@@ -262,9 +262,6 @@ static void edits_lose_what_they_touch(void **state)
   CHECK_KEPT("a defense's option", ALL_MODELS - SEEDS, PLAN_UNITS - own,
              .defenses = "[{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, "
                          "draws: 5}, {kind: none, name: taken, file: a.h5}]");
-  CHECK_KEPT("another model file", ALL_MODELS - SEEDS, PLAN_UNITS - own,
-             .defenses = "[{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, "
-                         "draws: 4}, {kind: none, name: taken, file: b.h5}]");
   /* A model that was trained elsewhere does not care how this job trains. */
   CHECK_KEPT("epochs", SEEDS, own,
              .training = "{epochs: 4, batch: 64, shard: 16, "
@@ -313,6 +310,30 @@ static void keys_are_all_different(void **state)
   ag_job_destroy(&job);
 }
 
+/* A model from a file is what the file holds, wherever it lies. */
+static void keys_follow_a_models_bytes_not_its_place(void **state)
+{
+  (void)state;
+  parts of = usual;
+  ag_job *here = make_job(&of);
+  of.defenses = "[{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, draws: 4}, "
+                "{kind: none, name: taken, file: elsewhere/b.h5}]";
+  ag_job *there = make_job(&of);
+  ag_digest one[DEFENSES] = {[2] = {{1}}};
+  ag_digest other[DEFENSES] = {[2] = {{2}}};
+  const ag_inputs inputs[2] = {{{{0}}, one}, {{{0}}, other}};
+  ag_plan *plans[] = {make_plan(here, &inputs[0]), make_plan(there, &inputs[0]),
+                      make_plan(here, &inputs[1])};
+  assert_int_equal(kept_models(plans[0], plans[1]), ALL_MODELS);
+  assert_int_equal(kept_units(plans[0], plans[1]), PLAN_UNITS);
+  assert_int_equal(kept_models(plans[0], plans[2]), ALL_MODELS - SEEDS);
+  assert_int_equal(kept_units(plans[0], plans[2]), PLAN_UNITS - PLAN_UNITS / DEFENSES);
+  for (size_t i = 0; i < sizeof plans / sizeof *plans; ++i)
+    ag_plan_destroy(&plans[i]);
+  ag_job_destroy(&here);
+  ag_job_destroy(&there);
+}
+
 static void keys_follow_the_datasets_bytes_not_its_place(void **state)
 {
   (void)state;
@@ -321,9 +342,10 @@ static void keys_follow_the_datasets_bytes_not_its_place(void **state)
   ag_job *here = make_job(&of);
   of.dataset = "{kind: cifar10, path: there}";
   ag_job *there = make_job(&of);
-  ag_digest digests[2] = {{{1}}, {{2}}};
-  ag_plan *plans[] = {make_plan(here, NULL), make_plan(there, NULL), make_plan(here, &digests[0]),
-                      make_plan(there, &digests[0]), make_plan(here, &digests[1])};
+  ag_digest models[DEFENSES] = {0};
+  const ag_inputs inputs[2] = {{{{1}}, models}, {{{2}}, models}};
+  ag_plan *plans[] = {make_plan(here, NULL), make_plan(there, NULL), make_plan(here, &inputs[0]),
+                      make_plan(there, &inputs[0]), make_plan(here, &inputs[1])};
   const size_t taken = SEEDS; /* models from a file do not depend on the dataset */
   assert_int_equal(kept_units(plans[0], plans[1]), PLAN_UNITS);
   assert_int_equal(kept_units(plans[2], plans[3]), PLAN_UNITS);
@@ -352,6 +374,7 @@ int main(void)
       cmocka_unit_test(edits_keep_what_they_do_not_touch),
       cmocka_unit_test(edits_lose_what_they_touch),
       cmocka_unit_test(keys_are_all_different),
+      cmocka_unit_test(keys_follow_a_models_bytes_not_its_place),
       cmocka_unit_test(keys_follow_the_datasets_bytes_not_its_place),
       cmocka_unit_test(leaves_no_memory),
   };

@@ -23,14 +23,14 @@ def outcomes_do_not_depend_on_ranks(program):
     noise = f"{{kind: gaussian-noise, name: noisy, draws: 3, sigma: 0.1, file: {model}}}"
     attack = program.write("attack.yaml", job(
         defenses=f"[{{kind: none, file: {model}}}, {noise}]", attacks=ATTACKS,
-        epsilons="[0, 2/255, 8/255]", images=100, block=32))
+        epsilons="[0, 6/255]", images=80, block=32))
     want = None
-    for ranks, threads in (1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2), (0, 3):
+    for ranks, threads in (1, 1), (2, 1), (3, 1), (4, 1), (0, 2), (2, 3):
         folder = program.path(f"on-{ranks}-{threads}")
         program.run("run", attack, "-o", folder, "-t", threads, ranks=ranks)
         got = samples(folder)
-        check(len(got) == 12, f"{len(got)} points on {ranks} ranks")
-        check(len(units(folder)) == len(set(units(folder))) == 48, f"units on {ranks} ranks")
+        check(len(got) == 8, f"{len(got)} points on {ranks} ranks")
+        check(len(units(folder)) == len(set(units(folder))) == 24, f"units on {ranks} ranks")
         want = want or got
         check_same_samples(got, want, f"{ranks} ranks of {threads} threads")
 

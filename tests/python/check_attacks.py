@@ -1,0 +1,114 @@
+"""The same weights, images and attacks in PyTorch: the same logits, and the same images fall.
+
+python3 check_attacks.py WRITE_CASE runs the program write_case in a temporary folder and compares
+what it writes; exit code 0 where both agree, 1 where they do not, 77 where h5py or PyTorch is not
+installed. An image whose margin is under 1e-4 on either side may fall on one side alone.
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import h5py
+    import torch
+    from load_model import load_model
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+STEPS, TOLERANCE = 10, 1e-4
+
+
+def check(condition, text):
+    if not condition:
+        sys.exit(f"check_attacks: {text}")
+
+
+def margins(logits, labels):
+    """z_y - max of the others."""
+    rows = torch.arange(len(labels))
+    others = logits.clone()
+    others[rows, labels] = -torch.inf
+    return logits[rows, labels] - others.max(dim=1).values
+
+
+def gradient(network, images, labels):
+    images = images.clone().requires_grad_()
+    logits = network(images)
+    loss = nn_loss(logits, labels)
+    return logits.detach(), torch.autograd.grad(loss, images)[0]
+
+
+def nn_loss(logits, labels):
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+
+
+def move(images, clean, slope, length, epsilon):
+    images = images + length * slope.sign()
+    return torch.clamp(torch.clamp(images, clean - epsilon, clean + epsilon), 0, 1)
+
+
+def fgsm(network, images, labels, epsilon):
+    slope = gradient(network, images, labels)[1]
+    return move(images, images, slope, epsilon, epsilon)
+
+
+def pgd(network, images, labels, epsilon):
+    """From the image itself; the iterate with the lowest margin, and the fallen do not move on."""
+    worst, least = images.clone(), torch.full((len(labels),), torch.inf)
+    x = images.clone()
+    for step in range(STEPS + 1):
+        logits, slope = gradient(network, x, labels)
+        margin = margins(logits, labels)
+        lower = (margin < least) & (least >= 0)
+        worst[lower], least[lower] = x[lower], margin[lower]
+        x = move(x, images, slope, 2.5 * epsilon / STEPS, epsilon)
+    return worst
+
+
+def compare(case, name, network, images, labels):
+    """One attack at one epsilon, on the images that are classified correctly."""
+    group = {key: torch.tensor(values[()]) for key, values in case[name].items()}
+    attack = {"fgsm": fgsm, "pgd": pgd}[name.split("-")[0]]
+    clean = margins(network(images).detach(), labels)
+    correct = (clean > 0) & (group["clean_margin"] > 0)
+    check(torch.allclose(clean, group["clean_margin"], TOLERANCE, TOLERANCE), "clean margins")
+    epsilon = float(group["epsilon"])
+    attacked = attack(network, images[correct], labels[correct], epsilon)
+    theirs = margins(network(attacked).detach(), labels[correct])
+    ours, prediction = group["margin"][correct], group["prediction"][correct]
+    fallen, expected = prediction != labels[correct], theirs < 0
+    differ = (fallen != expected) & (torch.minimum(ours.abs(), theirs.abs()) >= TOLERANCE)
+    linf = (attacked - images[correct]).abs().amax(dim=(1, 2, 3))
+    print(f"{name} at {epsilon:.5f}: of {len(images)} images {int(correct.sum())} correct, "
+          f"{int(fallen.sum())} fall here, {int(expected.sum())} in PyTorch; "
+          f"margins differ by at most {(ours - theirs).abs().max():.2g}, "
+          f"linf by {(linf - group['linf'][correct]).abs().max():.2g}")
+    check(not differ.any(), f"{name}: images {torch.nonzero(differ).flatten().tolist()} differ")
+    return int(fallen.sum()), int((~fallen).sum())
+
+
+def main(program):
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        subprocess.run([program, folder], check=True)
+        for name, pools in (("base", ("conv2", "conv4", "conv6")), ("small", ("conv1", "conv2"))):
+            network = load_model(folder / f"{name}.h5", pools)
+            with h5py.File(folder / "case.h5") as file:
+                case = file[name]
+                images = torch.tensor(case["images"][()]).view(-1, 3, 32, 32)
+                labels = torch.tensor(case["labels"][()]).long()
+                logits = network(images).detach()
+                expected = torch.tensor(case["logits"][()])
+                print(f"{name}: logits differ by at most {(logits - expected).abs().max():.2g}")
+                check(torch.allclose(expected, logits, TOLERANCE, TOLERANCE), f"{name}: logits")
+                outcomes = [compare(case, attack, network, images, labels)
+                            for attack in sorted(case) if "-" in attack]
+        check(len(outcomes) == 4, "four attacks were expected")
+        fallen, standing = (sum(column) for column in zip(*outcomes))
+        check(min(fallen, standing) > 50, "too few fall, or too few stand, to tell anything")
+
+
+main(sys.argv[1])
