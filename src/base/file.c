@@ -56,23 +56,28 @@ cleanup:
   return status;
 }
 
-/* Synchronises the folder that holds path, so that a rename survives a power cut. */
-static ag_status synchronise_folder(const char *path)
+ag_status ag_folder_synchronise(const char *path)
 {
-  char folder[AG_PATH_SIZE];
-  const char *slash = strrchr(path, '/');
-  const int length = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
-  snprintf(folder, sizeof folder, "%.*s", length, slash == NULL ? "." : path);
-  const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) {
-    return ag_fail(AG_IO_ERROR, "cannot open folder %s: %s", folder, strerror(errno));
+    return ag_fail(AG_IO_ERROR, "cannot open folder %s: %s", path, strerror(errno));
   }
   /* Some file systems cannot synchronise a folder and say EINVAL: nothing is lost by that. */
   const bool failed = fsync(descriptor) != 0 && errno != EINVAL;
   const int reason = errno;
   close(descriptor);
-  if (failed) return ag_fail(AG_IO_ERROR, "cannot write folder %s: %s", folder, strerror(reason));
+  if (failed) return ag_fail(AG_IO_ERROR, "cannot write folder %s: %s", path, strerror(reason));
   return AG_OK;
+}
+
+/* The folder that holds path. */
+static ag_status synchronise_folder_of(const char *path)
+{
+  char folder[AG_PATH_SIZE];
+  const char *slash = strrchr(path, '/');
+  const int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
+  snprintf(folder, sizeof folder, "%.*s", length, slash == NULL ? "." : path);
+  return ag_folder_synchronise(folder);
 }
 
 ag_status ag_file_replace(const char *temporary, const char *path)
@@ -85,7 +90,7 @@ ag_status ag_file_replace(const char *temporary, const char *path)
     unlink(temporary);
     return ag_fail(AG_IO_ERROR, "cannot write %s: %s", path, strerror(reason));
   }
-  return synchronise_folder(path);
+  return synchronise_folder_of(path);
 }
 
 ag_status ag_file_write(const char *path, const void *bytes, size_t size)

@@ -188,18 +188,6 @@ static ag_status append_bytes(ag_journal *journal, const char *bytes, size_t siz
   return cut_back(journal) == AG_OK ? ag_fail(written, "%s", reason) : written;
 }
 
-/* Makes the name of a new journal survive a power cut. */
-static ag_status synchronise_folder(const char *folder)
-{
-  const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  /* Some file systems cannot synchronise a folder and say EINVAL: nothing is lost by that. */
-  const bool failed = descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL);
-  const int reason = errno;
-  if (descriptor >= 0) close(descriptor);
-  if (failed) return ag_fail(AG_IO_ERROR, "cannot write folder %s: %s", folder, strerror(reason));
-  return AG_OK;
-}
-
 /* Opens the file and holds its lock, so that two runs never write one journal. */
 static ag_status open_locked(ag_journal *journal)
 {
@@ -233,7 +221,7 @@ ag_status ag_journal_open(const char *folder, ag_journal **out)
     char header[FILE_HEADER];
     file_header(header);
     AG_TRY(append_bytes(journal, header, sizeof header));
-    AG_TRY(synchronise_folder(folder));
+    AG_TRY(ag_folder_synchronise(folder));
   }
   *out = journal;
 cleanup:

@@ -1,7 +1,7 @@
 /* What a run is made with and on: versions, processor, libraries, batch job.
  * Every answer has a plain fallback, since a run must not fail for want of one. */
-#include "advgrid/store.h"
 #include "advgrid/kernels.h"
+#include "advgrid/store.h"
 #include "store/results.h"
 
 #include <stdio.h>

@@ -121,9 +121,9 @@ static void uniform_fills_its_interval(void **state)
 static void neighbours_are_independent(void **state)
 {
   (void)state;
-  enum { DRAWS = 1 << 16, SIDE = 16 };
+  enum { DRAWS = 1 << 16, SIDE = 16, BINS = SIDE * SIDE };
   for (uint32_t way = 0; way < 5; ++way) {
-    size_t counts[SIDE * SIDE] = {0};
+    size_t counts[BINS] = {0};
     for (uint32_t i = 0; i < DRAWS; ++i) {
       ag_random one = ag_random_stream(5, AG_PURPOSE_ATTACK, i, 0);
       ag_random two = ag_random_stream(5, AG_PURPOSE_ATTACK, i + 1, 0);
@@ -134,7 +134,7 @@ static void neighbours_are_independent(void **state)
       const uint32_t second = ag_random_bits(way == 4 ? &one : &two) >> 28;
       ++counts[first * SIDE + second];
     }
-    assert_even(counts, SIDE * SIDE, DRAWS);
+    assert_even(counts, BINS, DRAWS);
   }
 }
 

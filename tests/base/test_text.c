@@ -60,6 +60,8 @@ static void slips_of_the_finger_are_found(void **state)
   assert_nearest("Nesterov", "nesterov");
   assert_nearest("pdg", "pgd");
   assert_nearest("fsgm", "fgsm");
+  static const char *const no = "no"; /* a swap is one slip: two would be too many here */
+  assert_ptr_equal(ag_text_nearest("on", &no, 1), no);
 }
 
 static void other_words_are_not(void **state)

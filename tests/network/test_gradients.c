@@ -18,9 +18,9 @@ enum { IMAGES = 2 };
     .kind = "convolution", .name = "conv", .channels = (outputs), .kernel = (size), \
     .stride = (step), .padding = (edge)                                             \
   }
-#define POOLING(type, size, step)                                    \
-  {                                                                  \
-    .kind = type, .name = "pool", .kernel = (size), .stride = (step) \
+#define POOLING(type, size, step)                                      \
+  {                                                                    \
+    .kind = (type), .name = "pool", .kernel = (size), .stride = (step) \
   }
 #define DENSE(outputs)                                      \
   {                                                         \

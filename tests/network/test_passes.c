@@ -121,12 +121,13 @@ static void draws_are_keyed_by_the_sample(void **state)
     const uint32_t turned[] = {9, 7, 8};
     const ag_pass pass = {.training = true, .seed = 1, .step = 2, .samples = samples};
     ag_pass other = pass;
-    float *images = ones(3 * WIDE);
+    const size_t wide = WIDE;
+    float *images = ones(3 * wide);
     float *logits = logits_of(network, &pass, images, 3);
     other.samples = turned;
     float *moved = logits_of(network, &other, images, 3);
-    assert_same_bits(moved, logits + 2 * WIDE, WIDE);
-    assert_same_bits(moved + WIDE, logits, 2 * WIDE);
+    assert_same_bits(moved, logits + 2 * wide, wide);
+    assert_same_bits(moved + wide, logits, 2 * wide);
     assert_false(same(logits, logits + WIDE, WIDE));
     const ag_pass changed[] = {
         {.training = true, .seed = 2, .step = 2, .samples = samples},
@@ -269,7 +270,7 @@ static void workspace_is_as_new_for_every_shard(void **state)
 /* ---- threads -----------------------------------------------------------------------------------
  */
 
-enum { THREADS = 3, SHARDS = 12 };
+enum { THREADS = 3, SHARDS = 12, IMAGES = 2 * SHARDS };
 
 typedef struct shared_work {
   const ag_network *network;
@@ -312,9 +313,9 @@ static void threads_share_a_network(void **state)
   (void)state;
   ag_network *network = build_architecture("small", (ag_shape){32, 32, 3}, 10);
   build_parameters(network);
-  const size_t floats = 2 * SHARDS * ag_shape_floats(ag_network_input(network));
-  const size_t logits = 2 * SHARDS * ag_network_logit_stride(network);
-  float *images = build_images(network, 2 * SHARDS, 1);
+  const size_t floats = IMAGES * ag_shape_floats(ag_network_input(network));
+  const size_t logits = IMAGES * ag_network_logit_stride(network);
+  float *images = build_images(network, IMAGES, 1);
   float *dlogits = test_activations(2, 10, 2);
   shared_work one = {.network = network,
                      .images = images,

@@ -2,7 +2,10 @@
 
 python3 check_attacks.py WRITE_CASE runs the program write_case in a temporary folder and compares
 what it writes; exit code 0 where both agree, 1 where they do not, 77 where h5py or PyTorch is not
-installed. An image whose margin is under 1e-4 on either side may fall on one side alone.
+installed. An image whose margin is under 1e-4 on both sides may fall on one side alone.
+
+PyTorch computes in double here: in float the gradient of its cross-entropy is lost to rounding
+where an image is classified with confidence (softmax - 1 is 0), and its attacks go astray.
 """
 import pathlib
 import subprocess
@@ -25,6 +28,10 @@ def check(condition, text):
         sys.exit(f"check_attacks: {text}")
 
 
+def read(group, name):
+    return torch.tensor(group[name][()]).double()
+
+
 def margins(logits, labels):
     """z_y - max of the others."""
     rows = torch.arange(len(labels))
@@ -36,12 +43,8 @@ def margins(logits, labels):
 def gradient(network, images, labels):
     images = images.clone().requires_grad_()
     logits = network(images)
-    loss = nn_loss(logits, labels)
+    loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
     return logits.detach(), torch.autograd.grad(loss, images)[0]
-
-
-def nn_loss(logits, labels):
-    return torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
 
 
 def move(images, clean, slope, length, epsilon):
@@ -56,9 +59,9 @@ def fgsm(network, images, labels, epsilon):
 
 def pgd(network, images, labels, epsilon):
     """From the image itself; the iterate with the lowest margin, and the fallen do not move on."""
-    worst, least = images.clone(), torch.full((len(labels),), torch.inf)
-    x = images.clone()
-    for step in range(STEPS + 1):
+    worst, least = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
+    x = images
+    for _ in range(STEPS + 1):
         logits, slope = gradient(network, x, labels)
         margin = margins(logits, labels)
         lower = (margin < least) & (least >= 0)
@@ -69,7 +72,7 @@ def pgd(network, images, labels, epsilon):
 
 def compare(case, name, network, images, labels):
     """One attack at one epsilon, on the images that are classified correctly."""
-    group = {key: torch.tensor(values[()]) for key, values in case[name].items()}
+    group = {key: read(case[name], key) for key in case[name]}
     attack = {"fgsm": fgsm, "pgd": pgd}[name.split("-")[0]]
     clean = margins(network(images).detach(), labels)
     correct = (clean > 0) & (group["clean_margin"] > 0)
@@ -79,13 +82,16 @@ def compare(case, name, network, images, labels):
     theirs = margins(network(attacked).detach(), labels[correct])
     ours, prediction = group["margin"][correct], group["prediction"][correct]
     fallen, expected = prediction != labels[correct], theirs < 0
-    differ = (fallen != expected) & (torch.minimum(ours.abs(), theirs.abs()) >= TOLERANCE)
+    differ = (fallen != expected) & (torch.maximum(ours.abs(), theirs.abs()) >= TOLERANCE)
     linf = (attacked - images[correct]).abs().amax(dim=(1, 2, 3))
     print(f"{name} at {epsilon:.5f}: of {len(images)} images {int(correct.sum())} correct, "
           f"{int(fallen.sum())} fall here, {int(expected.sum())} in PyTorch; "
           f"margins differ by at most {(ours - theirs).abs().max():.2g}, "
           f"linf by {(linf - group['linf'][correct]).abs().max():.2g}")
     check(not differ.any(), f"{name}: images {torch.nonzero(differ).flatten().tolist()} differ")
+    # A pixel whose gradient is next to zero may go the other way, and take the margin with it.
+    close = torch.isclose(ours, theirs, 1e-3, 1e-3).double().mean()
+    check(close > 0.95, f"{name}: only {close:.0%} of the margins are near PyTorch's")
     return int(fallen.sum()), int((~fallen).sum())
 
 
@@ -95,13 +101,12 @@ def main(program):
         folder = pathlib.Path(folder)
         subprocess.run([program, folder], check=True)
         for name, pools in (("base", ("conv2", "conv4", "conv6")), ("small", ("conv1", "conv2"))):
-            network = load_model(folder / f"{name}.h5", pools)
+            network = load_model(folder / f"{name}.h5", pools).double()
             with h5py.File(folder / "case.h5") as file:
                 case = file[name]
-                images = torch.tensor(case["images"][()]).view(-1, 3, 32, 32)
-                labels = torch.tensor(case["labels"][()]).long()
-                logits = network(images).detach()
-                expected = torch.tensor(case["logits"][()])
+                images = read(case, "images").view(-1, 3, 32, 32)
+                labels = read(case, "labels").long()
+                logits, expected = network(images).detach(), read(case, "logits")
                 print(f"{name}: logits differ by at most {(logits - expected).abs().max():.2g}")
                 check(torch.allclose(expected, logits, TOLERANCE, TOLERANCE), f"{name}: logits")
                 outcomes = [compare(case, attack, network, images, labels)

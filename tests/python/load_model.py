@@ -2,17 +2,16 @@
 import h5py, torch
 from torch import nn
 
-def load_model(path, pools=("conv2", "conv4", "conv6")):  # behind which `base` pools
+def load_model(path, pools=("conv2", "conv4", "conv6")):  # the layers behind which `base` pools
     with h5py.File(path) as file:
         tensors = {layer: {name: torch.tensor(values[()]) for name, values in group.items()}
                    for layer, group in file.items()}
-    mean, deviation = (tensors["normalize"][name].view(3, 1, 1) for name in ("mean", "deviation"))
-    layers = []
-    for name in sorted(tensors.keys() - {"normalize"}):  # conv1 ... conv6, dense1, dense2
+    pixels, layers = tensors.pop("normalize"), [nn.BatchNorm2d(3, eps=0, affine=False)]
+    layers[0].running_mean, layers[0].running_var = pixels["mean"], pixels["deviation"] ** 2
+    for name in sorted(tensors):  # conv1 ... conv6, dense1, dense2
         outputs, inputs, *kernel = tensors[name]["weight"].shape
-        layers += ([nn.Conv2d(inputs, outputs, kernel, padding=1)] if kernel else
-                   [nn.Flatten(), nn.Linear(inputs, outputs)])
+        layers += [nn.Conv2d(inputs, outputs, kernel, padding=1)] if kernel else [
+            nn.Flatten(), nn.Linear(inputs, outputs)]
         layers[-1].load_state_dict(tensors[name])
         layers += [nn.ReLU()] + [nn.MaxPool2d(2)] * (name in pools)
-    network = nn.Sequential(*layers[:-1])  # no ReLU behind the logits
-    return lambda images: network((images - mean) / deviation)
+    return nn.Sequential(*layers[:-1]).eval()  # no ReLU behind the logits

@@ -234,6 +234,19 @@ cleanup:
   return status;
 }
 
+/* Makes and trains the network, and writes the model file. */
+static ag_status prepare(const char *folder, const ag_dataset *dataset, subject *what)
+{
+  ag_status status = AG_OK;
+  char path[AG_PATH_SIZE];
+  AG_TRY(make_network(dataset, what));
+  AG_TRY(train(dataset, what));
+  AG_TRY(ag_path_join(path, sizeof path, "%s/%s.h5", folder, what->name));
+  AG_TRY(ag_model_save(what->network, path, what->name, ""));
+cleanup:
+  return status;
+}
+
 static ag_status write_case(const char *folder)
 {
   static const double epsilons[] = {2 / 255.0, 8 / 255.0};
@@ -241,30 +254,25 @@ static ag_status write_case(const char *folder)
   ag_dataset dataset;
   char *block = NULL;
   char path[AG_PATH_SIZE];
-  subject subjects[] = {
-      {.name = "base", .steps = 3, .batch = 16, .images = 16, .rate = 0.01},
-      {.name = "small", .steps = 250, .batch = 32, .images = 256, .rate = 0.02},
-  };
   hid_t file = H5I_INVALID_HID;
-  AG_TRY(ag_hdf5_create("case.h5", &file));
-  AG_TRY(make_dataset(&dataset, &block));
-  for (size_t i = 0; i < 2; ++i) {
-    AG_TRY(make_network(&dataset, &subjects[i]));
-    AG_TRY(train(&dataset, &subjects[i]));
-    AG_TRY(ag_path_join(path, sizeof path, "%s/%s.h5", folder, subjects[i].name));
-    AG_TRY(ag_model_save(subjects[i].network, path, subjects[i].name, ""));
-    AG_TRY(write_images(file, &dataset, &subjects[i]));
-  }
-  for (size_t i = 0; i < 2; ++i) {
-    AG_TRY(attack(file, &dataset, &subjects[1], "fgsm", epsilons[i], i));
-    AG_TRY(attack(file, &dataset, &subjects[1], "pgd", epsilons[i], i));
-  }
+  subject base = {.name = "base", .steps = 3, .batch = 16, .images = 16, .rate = 0.01};
+  subject small = {.name = "small", .steps = 250, .batch = 32, .images = 256, .rate = 0.02};
   AG_TRY(ag_path_join(path, sizeof path, "%s/case.h5", folder));
+  AG_TRY(ag_hdf5_create(path, &file));
+  AG_TRY(make_dataset(&dataset, &block));
+  AG_TRY(prepare(folder, &dataset, &base));
+  AG_TRY(prepare(folder, &dataset, &small));
+  AG_TRY(write_images(file, &dataset, &base));
+  AG_TRY(write_images(file, &dataset, &small));
+  for (size_t i = 0; i < 2; ++i) {
+    AG_TRY(attack(file, &dataset, &small, "fgsm", epsilons[i], i));
+    AG_TRY(attack(file, &dataset, &small, "pgd", epsilons[i], i));
+  }
   AG_TRY(ag_hdf5_save(file, path));
 cleanup:
   ag_hdf5_close(&file, &status);
-  for (size_t i = 0; i < 2; ++i)
-    ag_network_destroy(&subjects[i].network);
+  ag_network_destroy(&base.network);
+  ag_network_destroy(&small.network);
   ag_release(&block);
   return status;
 }

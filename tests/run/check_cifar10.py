@@ -20,7 +20,7 @@ if FOLDER is None:
 
 
 def learns_and_falls(program):
-    text = job(training_images=2000, epochs=1, images=200, block=50, peak="0.1",
+    text = job(training_images=2000, epochs=1, images=200, block=50,
                epsilons="[0, 2/255, 8/255]")
     out = program.path("out")
     program.run("run", program.write("job.yaml", text), "-d", FOLDER, "-o", out, ranks=2)

@@ -48,7 +48,7 @@ def failure_is_tried_again(program):
     first = program.run("run", path, "-o", out, ranks=1, code=1)
     second = program.run("run", path, "-o", out, ranks=1, code=1)
     check("none failed" in first.err and "none failed" in second.err, f"{second}")
-    program.write("job.yaml", job(peak=0.05))
+    program.write("job.yaml", job())
     program.run("run", path, "-o", out, ranks=1)
     check("failed" not in program.run("status", out).out, "a failure of another job's model")
 

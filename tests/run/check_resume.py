@@ -2,6 +2,7 @@
 """check_resume.py ADVGRID: a run that is repeated does nothing again, one that was killed goes on
 where it was, and an edited job keeps every unit that the edit does not touch."""
 import os
+import signal
 import sys
 import time
 
@@ -69,6 +70,35 @@ def killed_and_continued(program):
     check_same_samples(samples(out), want, "killed and continued")
 
 
+def children(process):
+    """The processes that mpirun started on this machine."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def a_rank_that_dies_loses_its_unit_alone(program):
+    path, out = program.write("job.yaml", job(attacks=ATTACKS, block=16, images=320)), "out"
+    process = program.start("run", path, "-o", out, "-t", "1", ranks=2)
+    wait_for_units(program, process, program.path(out), 10)
+    os.kill(max(children(process)), signal.SIGKILL)
+    check(program.wait(process).code != 0, "a run that lost a rank says that it is done")
+    done = len(units(program.path(out)))
+    program.run("run", path, "-o", out, ranks=3)
+    keys = units(program.path(out))
+    check(10 <= done < len(keys) == len(set(keys)) == 120, f"{done}, then {len(keys)} units")
+
+
+def one_run_at_a_time(program):
+    path, out = program.write("job.yaml", job(epochs=30)), program.path("out")
+    process = program.start("run", path, "-o", out, "-t", "1")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not os.path.exists(os.path.join(out, "job.yaml")):
+        time.sleep(0.01)
+    result = program.run("run", path, "-o", out, code=1)
+    check(len(result.messages()) == 1 and "another advgrid" in result.err, f"{result}")
+    program.kill(process)
+
+
 def killed_in_training(program):
     """Nothing of a model that was cut off counts, and no part of a file lies in its place."""
     path, out = program.write("job.yaml", job(epochs=40)), program.path("out")
@@ -122,5 +152,5 @@ def other_training_is_another_model(program):
     check(len(rows(out)) == 6, "rows of what the job no longer asks for")
 
 
-main([again_does_nothing, killed_and_continued, killed_in_training, torn_record_is_left_out,
-      an_epsilon_more, other_training_is_another_model])
+main([again_does_nothing, killed_and_continued, killed_in_training, a_rank_that_dies_loses_its_unit_alone,
+      one_run_at_a_time,      torn_record_is_left_out, an_epsilon_more, other_training_is_another_model])

@@ -138,7 +138,7 @@ def main(tests):
 
 # ---- jobs ------------------------------------------------------------------------------------
 
-def job(name="tiny", training_images=600, epochs=2, peak="0.05", defenses="[{kind: none}]",
+def job(name="tiny", training_images=600, epochs=2, peak="0.02", defenses="[{kind: none}]",
         attacks="[{kind: fgsm}, {kind: pgd, steps: 5}]", epsilons="[0, 2/255, 8/255]", images=120,
         block=40, more=""):
     """A small network on few synthetic images."""
@@ -148,8 +148,8 @@ dataset: {{kind: synthetic, training_images: {training_images}, validation_image
 model: {{kind: small}}
 training:
   epochs: {epochs}
-  batch: 32
-  shard: 16
+  batch: 16
+  shard: 8
   optimizer: {{kind: sgd}}
   schedule: {{kind: one-cycle, peak: {peak}}}
 defenses: {defenses}

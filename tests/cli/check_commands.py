@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""check_commands.py ADVGRID: help, exit codes, what `plan` and `status` print, and one clear line
+for every mistake on the command line."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from support.runner import check, job, main
+
+COMMANDS = "run", "plan", "status"
+
+
+def help_tells_enough(program):
+    text = program.run("--help").out
+    for command in COMMANDS:
+        check(f"  {command} " in text, f"--help does not list {command}\n{text}")
+    check("Exit codes" in text and "jobs/quickstart.yaml" in text, f"--help\n{text}")
+    for command in COMMANDS:
+        result = program.run(command, "--help")
+        check(f"Usage: advgrid {command}" in result.out, f"{result}")
+        example = f"advgrid {command} results/" if command == "status" else f"{command} jobs/"
+        check(result.err == "" and example in result.out, f"{command}: no example\n{result}")
+        check(max(map(len, result.out.splitlines())) <= 100, f"long lines\n{result}")
+    check("advgrid 0." in program.run("--version").out, "--version")
+    check("Usage:" in program.run("--usage").out, "--usage")
+
+
+def command_line_is_refused(program):
+    path = program.write("job.yaml", job())
+    for arguments, expected in (
+            ((), "a command is missing"),
+            (("rum",), "unknown command 'rum'; did you mean 'run'?"),
+            (("stauts", "x"), "did you mean 'status'?"),
+            (("frobnicate",), "unknown command 'frobnicate'"),
+            (("--frobnicate",), "unrecognized option"),
+            (("run",), "a job file is missing"),
+            (("plan",), "a job file is missing"),
+            (("status",), "a result folder is missing"),
+            (("run", path, path), "is more"),
+            (("plan", path, "b"), "'b' is more"),
+            (("status", "a", "b"), "'b' is more"),
+            (("run", path, "--outptu", "x"), "unrecognized option"),
+            (("run", path, "-o"), "requires an argument"),
+            (("run", path, "-t", "0"), "--threads is '0'"),
+            (("run", path, "-t", "-1"), "--threads is '-1'"),
+            (("run", path, "-t", "1.5"), "--threads is '1.5'"),
+            (("run", path, "-t", "many"), "--threads is 'many'"),
+            (("run", path, "-t", "100000"), "--threads is '100000'"),
+            (("run", path, "-t", ""), "--threads is ''")):
+        result = program.run(*arguments, code=2)
+        check(expected in result.err, f"{arguments}: expected '{expected}'\n{result}")
+        check(result.out == "", f"{arguments}\n{result}")
+        lines = result.err.splitlines()
+        check(len(lines) == 2 and "--help" in lines[1], f"{arguments}: two lines\n{result}")
+    check(sorted(os.listdir(program.folder)) == ["job.yaml"], "something was created")
+
+
+def plan_prints_a_job_that_reads_back(program):
+    result = program.run("plan", program.write("job.yaml", job(epsilons="[0, 8/255, 1e-2]")))
+    for part in ("models    1 to train", "TFLOP of training", "points    6", "units     18",
+                 "MiB a rank", "8/255", "momentum: 0.9", "restarts: 1"):
+        check(part in result.out, f"plan does not print '{part}'\n{result}")
+    check(result.err == "", f"{result}")
+    printed = result.out[result.out.index("# the job"):]
+    again = program.run("plan", program.write("again.yaml", printed))
+    check(again.out == result.out, f"the printed job gives another plan\n{result}{again}")
+    check(sorted(os.listdir(program.folder)) == ["again.yaml", "job.yaml"], "plan created a file")
+
+
+def quickstart_can_be_planned(program):
+    """jobs/quickstart.yaml of the source tree, which the second argument names."""
+    path = os.path.join(sys.argv[2], "jobs", "quickstart.yaml")
+    check("name: quickstart" in program.run("plan", path).out, "quickstart")
+
+
+def status_needs_a_result_folder(program):
+    os.mkdir(program.path("empty"))
+    program.write("file", "text")
+    for place in "nowhere", "empty", "file":
+        result = program.run("status", place, code=None)
+        check(result.code in (1, 2), f"{result}")
+        check(len(result.err.splitlines()) == 1 and place in result.err, f"{place}\n{result}")
+        check(result.err.startswith("advgrid: "), f"{place}\n{result}")
+        check(result.out == "", f"{place}\n{result}")
+
+
+def default_folder_is_named_after_the_job_file(program):
+    program.write("my.job.yaml", job(epochs=1, training_images=200, epsilons="[0]", images=40))
+    result = program.run("run", "my.job.yaml")
+    check(os.path.exists(program.path("results", "my.job", "results.h5")), f"{result}")
+    check("results/my.job/results.h5" in result.out, f"{result}")
+
+
+main([help_tells_enough, command_line_is_refused, plan_prints_a_job_that_reads_back,
+      quickstart_can_be_planned, status_needs_a_result_folder,
+      default_folder_is_named_after_the_job_file])

@@ -1,0 +1,174 @@
+/* What a person reads at the end of a run and in between: the table of accuracies and the status,
+ * from a ledger that was filled by hand. */
+#include "store/small_plan.h"
+
+#include "advgrid/report.h"
+
+/* Model 0 ("none-seed1") is trained and attacked, but for one unit of its last point; model 1
+ * ("none-seed7") failed; of model 2 one unit failed; of model 3 nothing is known. */
+typedef struct fixture {
+  small_plan *small;
+  ag_ledger *ledger;
+  ag_text text;
+} fixture;
+
+static fixture start(void)
+{
+  fixture f = {.small = small_plan_create()};
+  for (size_t i = 0; i < PLAN_MODELS; ++i)
+    f.small->models[i].flops = 100;
+  for (size_t i = 0; i < PLAN_UNITS; ++i)
+    f.small->units[i].flops = 50;
+  f.small->plan.training_flops = 100 * PLAN_MODELS;
+  f.small->plan.attack_flops = 50 * PLAN_UNITS;
+  assert_int_equal(ag_ledger_create(&f.small->plan, &f.ledger), AG_OK);
+  return f;
+}
+
+static void fill(fixture *f)
+{
+  const ag_model_record record = {1, 1};
+  const char diverged[] = "the loss is not finite in epoch 2, step 3 of 9";
+  const char broken[] = "value 7 went too far";
+  assert_int_equal(
+      take(f->ledger, AG_RECORD_MODEL, f->small->models[0].key, &record, sizeof record), AG_OK);
+  assert_int_equal(
+      take(f->ledger, AG_RECORD_MODEL, f->small->models[2].key, &record, sizeof record), AG_OK);
+  assert_int_equal(
+      take(f->ledger, AG_RECORD_FAILURE, f->small->models[1].key, diverged, sizeof diverged - 1),
+      AG_OK);
+  assert_int_equal(
+      take(f->ledger, AG_RECORD_FAILURE, f->small->units[18].key, broken, sizeof broken - 1),
+      AG_OK);
+  for (size_t i = 0; i < 7; ++i)
+    take_unit_done(f->ledger, i);
+}
+
+static void stop(fixture *f)
+{
+  ag_text_clear(&f->text);
+  ag_ledger_destroy(&f->ledger);
+  free(f->small);
+  assert_int_equal(ag_live_blocks(), 0);
+}
+
+/* The rest of the text from the first line that begins so; fails where there is none. */
+static const char *line(const fixture *f, const char *begin)
+{
+  const char *found = f->text.bytes;
+  while (found != NULL && strncmp(found, begin, strlen(begin)) != 0) {
+    found = strchr(found, '\n');
+    if (found != NULL) ++found;
+  }
+  if (found == NULL) fail_msg("no line begins with '%s' in\n%s", begin, f->text.bytes);
+  return found;
+}
+
+static void assert_line(const fixture *f, const char *from, const char *begin, const char *want)
+{
+  const char *got = strstr(from, begin);
+  assert_non_null(got);
+  if (strncmp(got, want, strlen(want)) != 0 || got[strlen(want)] != '\n') {
+    fail_msg("'%s' is not there in\n%s", want, f->text.bytes);
+  }
+}
+
+/* Of five images image 4 is wrong, and 1 and 3 fall: 2 of 5. */
+static void table_shows_accuracies(void **state)
+{
+  (void)state;
+  fixture f = start();
+  fill(&f);
+  assert_int_equal(ag_report_table(f.ledger, &f.text), AG_OK);
+  assert_non_null(strstr(f.text.bytes, "by-hand: accuracy under attack"));
+  const char *model = line(&f, "none-seed1: clean 80.00 % of 5 images\n");
+  assert_line(&f, model, "  attack", "  attack \\ epsilon         8/255       0.1");
+  assert_line(&f, model, "  fgsm", "  fgsm                     40.00     40.00");
+  assert_line(&f, model, "  pgd-20", "  pgd-20                   40.00         -");
+  stop(&f);
+}
+
+static void table_shows_what_failed_and_what_is_missing(void **state)
+{
+  (void)state;
+  fixture f = start();
+  fill(&f);
+  assert_int_equal(ag_report_table(f.ledger, &f.text), AG_OK);
+  const char *model = line(&f, "none-seed7: the loss is not finite in epoch 2, step 3 of 9\n");
+  assert_line(&f, model, "  fgsm", "  fgsm                    failed    failed");
+  model = line(&f, "bruit-\xc3\xa9lev\xc3\xa9-seed1");
+  assert_line(&f, model, "  fgsm", "  fgsm                         -    failed");
+  model = line(&f, "bruit-\xc3\xa9lev\xc3\xa9-seed7");
+  assert_line(&f, model, "  pgd-20", "  pgd-20                       -         -");
+  stop(&f);
+}
+
+/* Wilson's interval of 2 of 5 is [0.1176, 0.7693]: 36.9 points to its farther end. */
+static void table_says_how_sure_it_is(void **state)
+{
+  (void)state;
+  fixture f = start();
+  assert_int_equal(ag_report_table(f.ledger, &f.text), AG_OK);
+  assert_null(strstr(f.text.bytes, "Wilson")); /* nothing is done, nothing is sure */
+  ag_text_clear(&f.text);
+  fill(&f);
+  assert_int_equal(ag_report_table(f.ledger, &f.text), AG_OK);
+  assert_non_null(strstr(f.text.bytes, "95 % Wilson intervals reach at most 36.9 points away."));
+  stop(&f);
+}
+
+static void status_counts(void **state)
+{
+  (void)state;
+  fixture f = start();
+  fill(&f);
+  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
+  /* Two models of four and seven units of 32: (200 + 350) of (400 + 1600). */
+  (void)line(&f, "by-hand  27.5 % of the estimated work done\n");
+  (void)line(&f, "models        2 of 4 done, 1 failed\n");
+  (void)line(&f, "units         7 of 32 done, 1 failed\n");
+  (void)line(&f, "failed   none-seed7: the loss is not finite in epoch 2, step 3 of 9\n");
+  (void)line(&f, "failed   bruit-\xc3\xa9lev\xc3\xa9-seed1, fgsm at 0.1: value 7 went too far\n");
+  assert_null(strstr(f.text.bytes, "run 1"));
+  stop(&f);
+}
+
+static void status_names_the_last_run(void **state)
+{
+  (void)state;
+  fixture f = start();
+  ag_provenance run = {.ranks = 3, .threads = 2};
+  ag_digest none = {{0}};
+  snprintf(run.hosts, sizeof run.hosts, "alpha,beta");
+  snprintf(run.started, sizeof run.started, "2026-01-31T12:00:00Z");
+  for (size_t i = 0; i < 2; ++i)
+    assert_int_equal(take(f.ledger, AG_RECORD_RUN, none, &run, sizeof run), AG_OK);
+  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
+  (void)line(&f, "run 2   started 2026-01-31T12:00:00Z on alpha,beta, 3 ranks of 2 threads\n");
+  (void)line(&f, "models        0 of 4 done\n");
+  stop(&f);
+}
+
+/* A model from a file needs no training, and counts as done. */
+static void status_counts_given_models(void **state)
+{
+  (void)state;
+  fixture f = start();
+  f.small->models[3].flops = 0;
+  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
+  (void)line(&f, "models        1 of 4 done\n");
+  stop(&f);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(table_shows_accuracies),
+      cmocka_unit_test(table_shows_what_failed_and_what_is_missing),
+      cmocka_unit_test(table_says_how_sure_it_is),
+      cmocka_unit_test(status_counts),
+      cmocka_unit_test(status_names_the_last_run),
+      cmocka_unit_test(status_counts_given_models),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
