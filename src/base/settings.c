@@ -78,22 +78,19 @@ static ag_status set_flag(const ag_option *option, const char *text, double *num
 
 static ag_status set_word(const ag_option *option, const char *text)
 {
+  char known[AG_VALUE_SIZE] = "";
   size_t count = 0;
-  ag_text known = {0};
   for (; option->words[count] != NULL; ++count) {
-    if (strcmp(option->words[count], text) == 0) {
-      ag_text_clear(&known);
-      return AG_OK;
-    }
-    ag_text_append(&known, "%s%s", count > 0 ? ", " : "", option->words[count]);
+    if (strcmp(option->words[count], text) == 0) return AG_OK;
+    const size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s%s", count > 0 ? ", " : "",
+             option->words[count]);
   }
   const char *nearest = ag_text_nearest(text, option->words, count);
-  const ag_status status = nearest != NULL ? ag_fail(AG_BAD_JOB, "'%s' is '%s'; did you mean '%s'?",
-                                                     option->name, text, nearest)
-                                           : ag_fail(AG_BAD_JOB, "'%s' is '%s'; expected one of %s",
-                                                     option->name, text, known.bytes);
-  ag_text_clear(&known);
-  return status;
+  if (nearest == NULL) {
+    return ag_fail(AG_BAD_JOB, "'%s' is '%s'; expected one of %s", option->name, text, known);
+  }
+  return ag_fail(AG_BAD_JOB, "'%s' is '%s'; did you mean '%s'?", option->name, text, nearest);
 }
 
 static ag_status fail_unknown(const ag_option *options, const char *name)

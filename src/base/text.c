@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The capacity of a text that an append has failed on. */
+static const size_t BROKEN = SIZE_MAX;
+
 ag_status ag_text_append(ag_text *text, const char *format, ...)
 {
+  if (text->capacity == BROKEN) {
+    return ag_fail(AG_OUT_OF_MEMORY, "a text lacks what could not be appended before");
+  }
   va_list arguments;
   va_start(arguments, format);
   va_list again;
@@ -30,6 +36,7 @@ ag_status ag_text_append(ag_text *text, const char *format, ...)
   text->length += (size_t)needed;
 cleanup:
   va_end(again);
+  if (status != AG_OK) text->capacity = BROKEN;
   return status;
 }
 

@@ -181,13 +181,13 @@ static float draw(initial *state)
   return state->deviation * value;
 }
 
-static void initialise_weight(const ag_layer *layer, const ag_parameter *parameter, uint64_t seed,
-                              float *block)
+static void initialise_weight(const ag_layer *layer, ag_random random, float *block)
 {
+  const ag_parameter *parameter = &layer->parameters[0];
   const size_t fan_in = parameter->height * parameter->width * parameter->in;
   const double gain = layer->description.gain == 0 ? 1 : layer->description.gain;
   initial state = {
-      .random = ag_random_stream(seed, AG_PURPOSE_INITIALISATION, (uint32_t)layer->index, 0),
+      .random = random,
       .deviation = (float)(gain * sqrt(2.0 / (double)fan_in)),
   };
   const size_t in = ag_channels_padded(parameter->in);
@@ -204,6 +204,8 @@ static void initialise_weight(const ag_layer *layer, const ag_parameter *paramet
 void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean,
                            const float *deviation)
 {
+  /* Counted over layers with weights, so that a defense's layer in between shifts no draws. */
+  uint32_t ordinal = 0;
   clear_parameters(network);
   for (size_t i = 0; i < network->layer_count; ++i) {
     const ag_layer *layer = &network->layers[i];
@@ -211,7 +213,8 @@ void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean
       fill_vector(&layer->parameters[0], mean, 0, network->block);
       fill_vector(&layer->parameters[1], deviation, 1, network->block);
     } else if (layer->parameter_count > 0) {
-      initialise_weight(layer, &layer->parameters[0], seed, network->block);
+      initialise_weight(layer, ag_random_stream(seed, AG_PURPOSE_INITIALISATION, ordinal++, 0),
+                        network->block);
     }
   }
 }

@@ -119,7 +119,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
                          float *gradients, float *dimages)
 {
   const float *dy = dlogits;
-  size_t next = 0; /* the buffer of gradients that is free */
+  size_t next = 0; /* the buffer of gradients that is free; dy lies in the other, or is dlogits */
   /* Without a gradient to the input nothing below the first trained layer is needed. */
   const size_t last = dimages != NULL ? 0 : network->first_trained;
   for (size_t i = network->layer_count; i-- > last;) {
@@ -129,11 +129,8 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
     if (i == 0) {
       call.dx = dimages;
     } else if (i > last) {
-      /* In place once dy is ours; the caller's dlogits are not written to. */
-      const bool ours = dy != dlogits;
-      call.dx = call.layer->kind->in_place && ours ? workspace->gradients[1 - next]
-                                                   : workspace->gradients[next];
-      if (!(call.layer->kind->in_place && ours)) next = 1 - next;
+      call.dx = workspace->gradients[call.layer->kind->in_place ? 1 - next : next];
+      if (!call.layer->kind->in_place) next = 1 - next;
     }
     call.layer->kind->backward(&call);
     dy = call.dx;

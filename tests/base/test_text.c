@@ -34,6 +34,21 @@ static void text_may_be_used_again(void **state)
   ag_text_clear(&text);
 }
 
+/* What lacks its middle must not pass for a whole text. */
+static void a_failed_append_makes_all_later_ones_fail(void **state)
+{
+  (void)state;
+  static const wchar_t no_character[] = {(wchar_t)0x7fffffff, 0};
+  ag_text text = {0};
+  assert_int_equal(ag_text_append(&text, "start"), AG_OK);
+  assert_int_not_equal(ag_text_append(&text, "%ls", no_character), AG_OK);
+  assert_int_not_equal(ag_text_append(&text, "end"), AG_OK);
+  assert_string_equal(text.bytes, "start");
+  ag_text_clear(&text);
+  assert_int_equal(ag_text_append(&text, "anew"), AG_OK);
+  ag_text_clear(&text);
+}
+
 static const char *const words[] = {"momentum", "weight_decay", "nesterov", "pgd", "fgsm"};
 enum { WORDS = sizeof words / sizeof *words };
 
@@ -96,9 +111,13 @@ static void long_words_are_safe(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(text_grows_piece_by_piece),     cmocka_unit_test(text_may_be_used_again),
-      cmocka_unit_test(slips_of_the_finger_are_found), cmocka_unit_test(other_words_are_not),
-      cmocka_unit_test(the_nearer_word_wins),          cmocka_unit_test(long_words_are_safe),
+      cmocka_unit_test(text_grows_piece_by_piece),
+      cmocka_unit_test(text_may_be_used_again),
+      cmocka_unit_test(a_failed_append_makes_all_later_ones_fail),
+      cmocka_unit_test(slips_of_the_finger_are_found),
+      cmocka_unit_test(other_words_are_not),
+      cmocka_unit_test(the_nearer_word_wins),
+      cmocka_unit_test(long_words_are_safe),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@ for every mistake on the command line."""
 import os
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main
 

@@ -4,6 +4,7 @@ give one line on stderr, alone and under mpirun, and leave nothing behind."""
 import os
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main
 
@@ -25,7 +26,8 @@ WRONG_JOBS = [
      "validation_images"),
     ("unknown layer", REST + "defenses: [{kind: gaussian-noise, after: cnov1}]\n",
      "did you mean 'conv1'?"),
-    ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n", "../../x"),
+    ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
+     "../../x"),
 ]
 
 

@@ -7,6 +7,7 @@ or where every model of the run draws noise, 77 where h5py or PyTorch is not ins
 import pathlib
 import sys
 
+sys.dont_write_bytecode = True  # not in the source tree
 try:
     import h5py
     import numpy

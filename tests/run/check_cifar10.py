@@ -4,6 +4,7 @@ where the data is neither in ADVGRID_CIFAR10 nor in ../shared/data beside the so
 import os
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main, require, rows
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main, require, rows, samples, units
 
@@ -22,8 +23,9 @@ def train(program, name="trained", **changes):
 
 def diverging_model_leaves_the_others(program):
     model = train(program)
-    path = program.write("job.yaml", job(
-        peak=100, defenses=f"[{{kind: none, name: wild}}, {{kind: none, name: tame, file: {model}}}]"))
+    tame = f"{{kind: none, name: tame, file: {model}}}"
+    path = program.write("job.yaml",
+                         job(peak=100, defenses=f"[{{kind: none, name: wild}}, {tame}]"))
     for ranks in 1, 2, 3:
         out = program.path(f"on-{ranks}")
         result = program.run("run", path, "-o", out, ranks=ranks, code=1)

@@ -5,6 +5,7 @@ the same network, rounding aside."""
 import os
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import (check, check_same_samples, job, journal, main, require, rows, samples,
                             units)

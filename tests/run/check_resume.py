@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import (Failure, check, check_same_samples, job, journal, main, require, rows,
                             samples, units)
@@ -152,5 +153,6 @@ def other_training_is_another_model(program):
     check(len(rows(out)) == 6, "rows of what the job no longer asks for")
 
 
-main([again_does_nothing, killed_and_continued, killed_in_training, a_rank_that_dies_loses_its_unit_alone,
-      one_run_at_a_time,      torn_record_is_left_out, an_epsilon_more, other_training_is_another_model])
+main([again_does_nothing, killed_and_continued, killed_in_training,
+      a_rank_that_dies_loses_its_unit_alone, one_run_at_a_time, torn_record_is_left_out,
+      an_epsilon_more, other_training_is_another_model])
