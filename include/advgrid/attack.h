@@ -26,8 +26,11 @@ typedef struct ag_attack_images {
   size_t count;
 } ag_attack_images;
 
+/* The step of the passes by which an image is judged: no attack uses it. */
+enum { AG_VERDICT_STEP = 0xffffff };
+
 /* A network as deployed, its defense included. `step` keys the randomness of a random defense
- * with the sample: each call of an attack brings another one. */
+ * with the sample: each call of an attack brings another one, below AG_VERDICT_STEP. */
 typedef struct ag_target {
   ag_shape shape;
   size_t classes, stride; /* floats from one image's logits to the next */

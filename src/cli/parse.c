@@ -1,8 +1,9 @@
 /* What the subcommands' command lines have in common. */
-#include "advgrid/base.h"
 #include "cli/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 void ag_command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
@@ -11,4 +12,12 @@ void ag_command_parse(const struct argp *argp, int argc, char **argv, void *inpu
   argv[0] = name;
   argp_err_exit_status = 2;
   argp_parse(argp, argc, argv, 0, NULL, input);
+}
+
+ag_status ag_command_print(const ag_text *text)
+{
+  if (fwrite(text->bytes, 1, text->length, stdout) != text->length || fflush(stdout) != 0) {
+    return ag_fail(AG_IO_ERROR, "cannot write to standard output: %s", strerror(errno));
+  }
+  return AG_OK;
 }

@@ -53,7 +53,7 @@ static ag_status print_plan(const char *path)
   AG_TRY(ag_job_read(file, size, path, &job));
   AG_TRY(ag_plan_create(job, NULL, &plan));
   AG_TRY(append_plan(plan, &text));
-  fputs(text.bytes, stdout);
+  AG_TRY(ag_command_print(&text));
 cleanup:
   ag_text_clear(&text);
   ag_plan_destroy(&plan);

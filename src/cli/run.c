@@ -3,6 +3,7 @@
 #include "advgrid/report.h"
 #include "cli/commands.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,27 +65,39 @@ static ag_status print_table(const char *path)
   ag_text text = {0};
   ag_status status = ag_folder_read(path, &folder);
   if (status != AG_OK) return status;
-  status = ag_report_table(folder.ledger, &text);
-  if (status == AG_OK) printf("\n%s\n%s/results.h5\n", text.bytes, path);
+  AG_TRY(ag_text_append(&text, "\n"));
+  AG_TRY(ag_report_table(folder.ledger, &text));
+  AG_TRY(ag_text_append(&text, "\n%s/results.h5\n", path));
+  AG_TRY(ag_command_print(&text));
+cleanup:
   ag_text_clear(&text);
   ag_folder_clear(&folder);
   return status;
 }
 
-/* Prints this rank's failure, and agrees on the exit code of the whole job. */
+/* Many ranks may have failed alike: the first of those that know why says it. */
+static void say_failure(ag_status status, int rank)
+{
+  const bool knows = status != AG_OK && status != AG_ELSEWHERE;
+  int mine = knows ? rank : INT_MAX;
+  int first = INT_MAX;
+  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  if (rank == first) ag_log("%s", ag_message());
+}
+
+/* Prints the table or what failed, and agrees on the exit code of the whole job. */
 static int finish(ag_status status, int rank, const char *folder)
 {
-  int mine = ag_status_exit_code(status);
-  int worst = 0;
-  if (status != AG_OK && status != AG_ELSEWHERE) ag_log("%s", ag_message());
+  say_failure(status, rank);
   if (rank == 0 && (status == AG_OK || status == AG_UNITS_FAILED)) {
     const ag_status printed = print_table(folder);
     if (printed != AG_OK) {
       ag_log("%s", ag_message());
-      mine = ag_status_exit_code(printed);
+      status = printed;
     }
   }
-  fflush(NULL);
+  const int mine = ag_status_exit_code(status);
+  int worst = 0;
   MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
   return worst;
 }

@@ -32,7 +32,7 @@ int ag_command_status(int argc, char **argv)
   ag_command_parse(&argp, argc, argv, &path);
   ag_status status = ag_folder_read(path, &folder);
   if (status == AG_OK) status = ag_report_status(folder.ledger, &text);
-  if (status == AG_OK) fputs(text.bytes, stdout);
+  if (status == AG_OK) status = ag_command_print(&text);
   if (status != AG_OK) ag_log("%s", ag_message());
   ag_text_clear(&text);
   ag_folder_clear(&folder);

@@ -13,12 +13,13 @@ struct ag_defended {
   ag_target target;
 };
 
-/* Draw `draw` of call `step`: no two share a stream. */
+/* Draw `draw` of call `step`: no two share a stream, and none shares one with training, which
+ * uses the seed as it is. */
 static const float *forward_draw(const ag_defended *defended, const ag_attack_images *images,
                                  uint32_t step, size_t draw)
 {
-  const ag_pass pass = {.seed = defended->seed,
-                        .step = (uint32_t)(step * defended->draws + draw) & 0xffffffU,
+  const ag_pass pass = {.seed = defended->seed + 0xD1B54A32D192ED03U * ((uint64_t)draw + 1),
+                        .step = step,
                         .samples = images->samples};
   return ag_network_forward(defended->network, defended->workspace, &pass, images->pixels,
                             images->count);

@@ -3,10 +3,8 @@
 #include "advgrid/evaluation.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
-
-/* Keys the draws of a verdict, on clean and on attacked images alike: no attack reaches it. */
-static const uint32_t VERDICT_STEP = UINT32_MAX;
 
 struct ag_evaluator {
   const ag_entry *attack;
@@ -80,20 +78,36 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
              sizeof(float);
 }
 
+/* Margin and prediction by one image's logits; without them no verdict can be given. */
+static ag_status judge(const ag_evaluator *evaluator, const float *logits,
+                       const ag_outcome *outcome, float *margin, uint8_t *prediction)
+{
+  const size_t classes = evaluator->target->classes;
+  for (size_t i = 0; i < classes; ++i) {
+    if (isfinite(logits[i])) continue;
+    return ag_fail(AG_NOT_FINITE, "attack '%s' on test image %u: a logit is not finite",
+                   evaluator->attack->name, outcome->index);
+  }
+  *margin = ag_margin(logits, classes, outcome->label, prediction);
+  return AG_OK;
+}
+
 /* Judges the images in `pixels`, one outcome each, by their clean logits. */
-static void judge_clean(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes)
+static ag_status judge_clean(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes)
 {
   const ag_target *target = evaluator->target;
   const ag_attack_images images = {evaluator->pixels, evaluator->labels, evaluator->samples, count};
-  target->logits(target->context, &images, VERDICT_STEP, evaluator->logits);
+  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
     *outcome = (ag_outcome){.index = evaluator->samples[i], .label = evaluator->labels[i]};
-    outcome->clean_margin = ag_margin(evaluator->logits + i * target->stride, target->classes,
-                                      outcome->label, &outcome->clean_prediction);
+    const ag_status status = judge(evaluator, evaluator->logits + i * target->stride, outcome,
+                                   &outcome->clean_margin, &outcome->clean_prediction);
+    if (status != AG_OK) return status;
     outcome->margin = outcome->clean_margin;
     outcome->prediction = outcome->clean_prediction;
   }
+  return AG_OK;
 }
 
 /* Moves the images that are classified correctly to the front; returns how many. */
@@ -133,11 +147,12 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
                             outcome->index);
     }
   }
-  target->logits(target->context, &images, VERDICT_STEP, evaluator->logits);
+  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
   for (size_t i = 0; i < images.count; ++i) {
     ag_outcome *outcome = &outcomes[evaluator->rows[i]];
-    outcome->margin = ag_margin(evaluator->logits + i * target->stride, target->classes,
-                                outcome->label, &outcome->prediction);
+    const ag_status status = judge(evaluator, evaluator->logits + i * target->stride, outcome,
+                                   &outcome->margin, &outcome->prediction);
+    if (status != AG_OK) return status;
   }
   return AG_OK;
 }
@@ -151,8 +166,9 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
   ag_shard_fill(images, target->shape, NULL, first, count, evaluator->pixels, evaluator->labels);
   for (size_t i = 0; i < count; ++i)
     evaluator->samples[i] = (uint32_t)(first + i);
-  judge_clean(evaluator, count, outcomes);
+  const ag_status status = judge_clean(evaluator, count, outcomes);
   cost->forwards += count;
+  if (status != AG_OK) return status;
 
   const size_t correct = pack_correct(evaluator, count, outcomes);
   if (correct == 0) return AG_OK;

@@ -4,7 +4,7 @@
 
 #include "advgrid/defense.h"
 
-enum { COUNT = 6, CLASSES = 10, STRIDE = 16, LOGITS = COUNT * STRIDE };
+enum { SEED = 11, COUNT = 6, CLASSES = 10, STRIDE = 16, LOGITS = COUNT * STRIDE };
 static const ag_shape shape = {8, 8, 3};
 
 static ag_entry entry_of(const char *kind)
@@ -107,7 +107,7 @@ static fixture *start(network_wish wish, const char *kind, const char *draws)
   wish.classes = CLASSES;
   if (draws != NULL) set(&entry, "draws", draws);
   f->network = network_by_hand(wish);
-  assert_int_equal(ag_defended_create(&entry, f->network, COUNT + 2, 11, &f->defended), AG_OK);
+  assert_int_equal(ag_defended_create(&entry, f->network, COUNT + 2, SEED, &f->defended), AG_OK);
   f->target = ag_defended_target(f->defended);
   f->pixels = test_activations((size_t)COUNT * 64, 3, 3);
   for (size_t i = 0; i < COUNT; ++i) {
@@ -126,12 +126,12 @@ static void stop(fixture *f)
   free(f);
 }
 
-/* Logits and gradient by the network's own passes, dropout off. */
-static void by_hand(const fixture *f, float *logits, float *gradient)
+/* Logits and gradient by one pass of the network itself, dropout off. */
+static void by_hand(const fixture *f, uint64_t seed, uint32_t step, float *logits, float *gradient)
 {
   ag_workspace *workspace = NULL;
   float dlogits[LOGITS];
-  const ag_pass pass = {.seed = 11, .samples = f->samples};
+  const ag_pass pass = {.seed = seed, .step = step, .samples = f->samples};
   assert_int_equal(ag_workspace_create(f->network, COUNT, &workspace), AG_OK);
   memcpy(logits, ag_network_forward(f->network, workspace, &pass, f->pixels, COUNT),
          sizeof dlogits);
@@ -161,7 +161,7 @@ static void one_draw_is_the_network(void **state)
   float *want_gradient = test_floats(floats);
   float logits[LOGITS];
   float want[LOGITS];
-  by_hand(f, want, want_gradient);
+  by_hand(f, SEED, 0, want, want_gradient);
   for (uint32_t step = 0; step < 3; ++step) {
     test_fill(gradient, floats, 5, -1, 1); /* overwritten */
     f->target->gradient(f->target->context, &f->images, step, ag_loss_cross_entropy, logits,
@@ -184,46 +184,43 @@ static void draws_are_for_random_networks(void **state)
   float logits[LOGITS];
   float want[LOGITS];
   float *gradient = test_floats(COUNT * ag_shape_floats(shape));
-  by_hand(f, want, gradient);
+  by_hand(f, SEED, 0, want, gradient);
   f->target->logits(f->target->context, &f->images, 4, logits);
   assert_same_bits(logits, want, LOGITS);
   free(gradient);
   stop(f);
 }
 
-/* Calls 5 k .. 5 k + 4 of a target of one draw use the draws of call k of a target of five: no
- * two calls share a draw. */
+/* Draw d of a call is a pass with the seed moved by d + 1 odd constants: never the seed itself,
+ * with which the network was trained. */
 static void five_draws_are_the_mean_of_single_ones(void **state)
 {
   (void)state;
   enum { DRAWS = 5 };
   const size_t floats = COUNT * ag_shape_floats(shape);
-  fixture *one = start((network_wish){.noise = 0.3}, "gaussian-noise", "1");
-  fixture *five = start((network_wish){.noise = 0.3}, "gaussian-noise", "5");
+  fixture *f = start((network_wish){.noise = 0.3}, "gaussian-noise", "5");
   float *gradient = test_floats(floats);
   for (uint32_t call = 0; call < 3; ++call) {
     float logits[LOGITS];
     float mean[LOGITS] = {0};
     float *mean_gradient = test_floats(floats);
-    for (uint32_t draw = call * DRAWS; draw < (call + 1) * DRAWS; ++draw) {
-      one->target->gradient(one->target->context, &one->images, draw, ag_loss_cross_entropy, logits,
-                            gradient);
+    for (uint64_t draw = 0; draw < DRAWS; ++draw) {
+      by_hand(f, SEED + (draw + 1) * 0xD1B54A32D192ED03U, call, logits, gradient);
       for (size_t i = 0; i < LOGITS; ++i)
         mean[i] += logits[i] / DRAWS;
       for (size_t i = 0; i < floats; ++i)
         mean_gradient[i] += gradient[i] / DRAWS;
     }
-    five->target->gradient(five->target->context, &five->images, call, ag_loss_cross_entropy,
-                           logits, gradient);
+    f->target->gradient(f->target->context, &f->images, call, ag_loss_cross_entropy, logits,
+                        gradient);
     assert_close(logits, mean, LOGITS, 1e-5, 1e-5);
     assert_close(gradient, mean_gradient, floats, 1e-6, 1e-4);
-    five->target->logits(five->target->context, &five->images, call, logits);
+    f->target->logits(f->target->context, &f->images, call, logits);
     assert_close(logits, mean, LOGITS, 1e-5, 1e-5);
     free(mean_gradient);
   }
   free(gradient);
-  stop(one);
-  stop(five);
+  stop(f);
 }
 
 /* A draw belongs to the image and the call: not to the image's place, not to its company. */

@@ -205,6 +205,19 @@ static void broken_bound_names_the_image(void **state)
 }
 
 /* A change within the bound is measured as it is. */
+/* A NaN is no class: it must neither pass for one nor be counted. */
+static void logits_that_are_not_finite_give_no_verdict(void **state)
+{
+  (void)state;
+  fixture *f = start((network_wish){0}, "none");
+  const ag_parameter *last =
+      ag_network_parameter(f->network, ag_network_parameter_count(f->network) - 1);
+  ag_network_block(f->network)[last->offset + 3] = NAN;
+  assert_int_equal(evaluate(f, kind("fgsm"), IMAGES, 0.05, 0, IMAGES), AG_NOT_FINITE);
+  assert_non_null(strstr(ag_message(), "test image 0: a logit is not finite"));
+  stop(f);
+}
+
 static void kept_bound_is_measured(void **state)
 {
   (void)state;
@@ -365,6 +378,7 @@ int main(void)
       cmocka_unit_test(only_correct_images_are_attacked),
       cmocka_unit_test(no_attack_where_all_are_wrong),
       cmocka_unit_test(broken_bound_names_the_image),
+      cmocka_unit_test(logits_that_are_not_finite_give_no_verdict),
       cmocka_unit_test(kept_bound_is_measured),
       cmocka_unit_test(epsilon_is_on_the_scale_of_pixels),
       cmocka_unit_test(epsilon_zero_gives_the_clean_predictions),

@@ -64,7 +64,7 @@ def check_pandas(out):
 
 def results_make_sense(program):
     path = program.write("job.yaml", job(
-        training_images=900, epochs=3, images=400, block=100,
+        training_images=900, epochs=6, images=400, block=100,
         attacks="[{kind: fgsm}, {kind: pgd, steps: 7}]",
         epsilons="[0, 1/255, 4/255, 8/255]"))
     out = program.path("out")
@@ -88,7 +88,7 @@ def results_make_sense(program):
     check_pandas(out)
     with h5py.File(os.path.join(out, "results.h5")) as file:
         check(file.attrs["complete"] == 1 and file.attrs["ranks"] == 2, "attributes")
-        check(len(file["training/none"]) == 3, "epochs")
+        check(len(file["training/none"]) == 6, "epochs")
         check(file.attrs["job"] == open(path, encoding="utf-8").read(), "the job's text")
 
 
