@@ -107,7 +107,11 @@ ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
 ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
                              size_t *count, ag_attack_cost *cost, double *seconds);
 
-/* ---- what a job reads ------------------------------------------------------------------------ */
+/* ---- what a job is and reads ------------------------------------------------------------ */
+
+/** Reads and checks a job file. text, size: its bytes, owned by the caller, freed by ag_release.
+ *  Fails with AG_INVALID_ARGUMENT where it cannot be read, with AG_BAD_JOB as ag_job_read does. */
+ag_status ag_job_load(const char *path, char **text, size_t *size, ag_job **job);
 
 /** Digests of the model files that the job's defenses name: models[defense_count], owned by the
  *  caller, freed by ag_release. Fails with AG_IO_ERROR, naming the file. */

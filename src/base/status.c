@@ -12,11 +12,14 @@ static _Thread_local char message[MESSAGE_SIZE];
 
 ag_status ag_fail(ag_status status, const char *format, ...)
 {
+  /* Written aside first: an argument may be the message before. */
+  char next[MESSAGE_SIZE];
   assert(status != AG_OK);
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(message, sizeof message, format, arguments);
+  vsnprintf(next, sizeof next, format, arguments);
   va_end(arguments);
+  memcpy(message, next, sizeof message);
   return status;
 }
 

@@ -1,5 +1,5 @@
 /* advgrid plan: what a job comes to, without running it. */
-#include "advgrid/plan.h"
+#include "advgrid/store.h"
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -49,8 +49,7 @@ static ag_status print_plan(const char *path)
   ag_job *job = NULL;
   ag_plan *plan = NULL;
   ag_text text = {0};
-  AG_TRY(ag_file_read(path, &file, &size));
-  AG_TRY(ag_job_read(file, size, path, &job));
+  AG_TRY(ag_job_load(path, &file, &size, &job));
   AG_TRY(ag_plan_create(job, NULL, &plan));
   AG_TRY(append_plan(plan, &text));
   AG_TRY(ag_command_print(&text));

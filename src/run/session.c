@@ -16,8 +16,7 @@ static ag_status read_job(ag_session *session)
   uint64_t size = 0;
   if (session->team.rank == 0) {
     size_t bytes = 0;
-    status = ag_file_read(path, &session->job_text, &bytes);
-    if (status == AG_OK) status = ag_job_read(session->job_text, bytes, path, &session->job);
+    status = ag_job_load(path, &session->job_text, &bytes, &session->job);
     size = bytes;
   }
   AG_TRY(ag_ranks_agree(session->team.communicator, status));

@@ -40,7 +40,16 @@ static ag_status keep_provenance(void *context, const ag_record *record)
   return AG_OK;
 }
 
-static ag_status read_job(const char *path, ag_job **job)
+ag_status ag_job_load(const char *path, char **text, size_t *size, ag_job **job)
+{
+  ag_status status = ag_file_read(path, text, size);
+  if (status != AG_OK) return ag_fail(AG_INVALID_ARGUMENT, "%s", ag_message());
+  status = ag_job_read(*text, *size, path, job);
+  if (status != AG_OK) ag_release(text);
+  return status;
+}
+
+static ag_status load_job(const char *path, ag_job **job)
 {
   char file[AG_PATH_SIZE];
   char *text = NULL;
@@ -49,8 +58,7 @@ static ag_status read_job(const char *path, ag_job **job)
   if (status == AG_OK && !ag_file_exists(file)) {
     status = ag_fail(AG_INVALID_ARGUMENT, "%s is no result folder: it has no job.yaml", path);
   }
-  if (status == AG_OK) status = ag_file_read(file, &text, &size);
-  if (status == AG_OK) status = ag_job_read(text, size, file, job);
+  if (status == AG_OK) status = ag_job_load(file, &text, &size, job);
   ag_release(&text);
   return status;
 }
@@ -61,7 +69,7 @@ ag_status ag_folder_read(const char *path, ag_folder *folder)
   ag_provenance run = {0};
   ag_inputs inputs = {0};
   memset(folder, 0, sizeof *folder);
-  AG_TRY(read_job(path, &folder->job));
+  AG_TRY(load_job(path, &folder->job));
   AG_TRY(ag_journal_read(path, keep_provenance, &run));
   run.dataset_sha256[sizeof run.dataset_sha256 - 1] = '\0';
   const bool known = ag_digest_read(run.dataset_sha256, &inputs.dataset);

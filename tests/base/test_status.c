@@ -33,6 +33,15 @@ static void exit_code_says_whose_fault_it_is(void **state)
     assert_int_equal(ag_status_exit_code(machines[i]), 1);
 }
 
+/* The message before may be part of the next: another status for the same words. */
+static void a_message_may_quote_the_one_before(void **state)
+{
+  (void)state;
+  ag_fail(AG_IO_ERROR, "cannot open it");
+  assert_int_equal(ag_fail(AG_BAD_JOB, "%s, twice: %s", ag_message(), ag_message()), AG_BAD_JOB);
+  assert_string_equal(ag_message(), "cannot open it, twice: cannot open it");
+}
+
 static void message_grows_on_its_way_up(void **state)
 {
   (void)state;
@@ -99,6 +108,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_status_has_text_and_exit_code),
       cmocka_unit_test(exit_code_says_whose_fault_it_is),
+      cmocka_unit_test(a_message_may_quote_the_one_before),
       cmocka_unit_test(message_grows_on_its_way_up),
       cmocka_unit_test(message_is_not_a_format),
       cmocka_unit_test(long_messages_are_cut),
