@@ -69,7 +69,7 @@ ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float 
 
 /* ---- attacks -------------------------------------------------------------------------- */
 
-/* Passes an attack made, one an image. */
+/* Calls of the target that an attack made, counted once an image. */
 typedef struct ag_attack_cost {
   uint64_t gradients, forwards;
 } ag_attack_cost;

@@ -24,7 +24,6 @@
   ROW(AG_NOT_FINITE, "a value is not finite", 1)           \
   ROW(AG_BOUND_BROKEN, "a perturbation left its bound", 1) \
   ROW(AG_HDF5_FAILED, "HDF5 failed", 1)                    \
-  ROW(AG_MPI_FAILED, "MPI failed", 1)                      \
   ROW(AG_ELSEWHERE, "another rank failed", 1)              \
   ROW(AG_UNITS_FAILED, "some units failed", 1)
 
@@ -49,6 +48,7 @@ ag_status ag_fail_within(ag_status status, const char *format, ...)
 
 /** The calling thread's last message; never NULL. Borrowed until the next failure. */
 const char *ag_message(void);
+/** What the status means in general; static text. */
 const char *ag_status_text(ag_status status);
 int ag_status_exit_code(ag_status status);
 
@@ -89,6 +89,9 @@ typedef enum ag_purpose {
   AG_PURPOSE_TEST = 8
 } ag_purpose;
 
+/* Steps that a stream can be keyed by. */
+enum { AG_STEPS_MAXIMUM = 1 << 24 };
+
 /* A stream of Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
  * easy as 1, 2, 3"). It depends on its four keys alone: never on rank, thread or
  * the order of calls. Plain value: copy and drop it freely. */
@@ -99,7 +102,7 @@ typedef struct ag_random {
   uint32_t used;
 } ag_random;
 
-/** The stream of (seed, purpose, sample, step); purpose < 256, step < 2^24. */
+/** The stream of (seed, purpose, sample, step); purpose < 256, step < AG_STEPS_MAXIMUM. */
 ag_random ag_random_stream(uint64_t seed, ag_purpose purpose, uint32_t sample, uint32_t step);
 uint32_t ag_random_bits(ag_random *random);
 /** Uniform in [0, 1) with 24 bits. */

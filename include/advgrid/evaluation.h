@@ -46,9 +46,9 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                           const ag_entry *attack, size_t capacity);
 
 /** Attacks images first .. first + count - 1 and judges what comes out by fresh logits:
- *  outcomes[count], overwritten; cost: added to. Every perturbation is measured again against
- *  epsilon and [0,1]; fails with AG_BOUND_BROKEN, naming the image, where one is outside,
- *  and with AG_NOT_FINITE where a logit is not finite. */
+ *  outcomes[count], overwritten; cost: added to, a pass an image and draw. Every perturbation is
+ * measured again against epsilon and [0,1]; fails with AG_BOUND_BROKEN, naming the image, where one
+ * is outside, and with AG_NOT_FINITE where a logit is not finite. */
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);

@@ -94,6 +94,9 @@ size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
 
+/** SHA-256 of the block: the same for the same parameters of the same architecture. */
+ag_status ag_network_digest(const ag_network *network, ag_digest *digest);
+
 /** He et al. 2015 (arXiv:1502.01852): weights N(0, gain^2 * 2 / fan-in), biases 0; mean and
  *  deviation: [channels] of the pixels, for the normalising layer. Depends on seed alone. */
 void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean,

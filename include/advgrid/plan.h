@@ -46,13 +46,14 @@ typedef struct ag_model_unit {
   char name[2 * AG_NAME_SIZE]; /* of models/NAME.h5: the defense's, with "-seedN" among several */
   ag_digest key;               /* of all that its parameters depend on */
   ag_layer_list layers;
-  double flops; /* of training it; 0 where it comes from a file */
+  bool from_file; /* its defense names one: nothing is trained */
+  double flops;   /* of training it */
 } ag_model_unit;
 
 /* One row of the results. */
 typedef struct ag_point {
   size_t model, attack, epsilon; /* indices in the plan or the job */
-  ag_digest key;
+  ag_digest key;                 /* of all that the row depends on, the number of images included */
   size_t first_unit, unit_count;
 } ag_point;
 
@@ -104,10 +105,5 @@ bool ag_scheduler_next(ag_scheduler *scheduler, size_t rank, size_t *unit);
 void ag_scheduler_finish(ag_scheduler *scheduler, size_t rank, size_t unit);
 /** Units a rank holds: given to it and not finished. */
 size_t ag_scheduler_held(const ag_scheduler *scheduler, size_t rank);
-/** Units handed out or not, that are not finished. */
-size_t ag_scheduler_open(const ag_scheduler *scheduler);
-/** Cost of what is finished in this run, and of all it was given at the start. */
-double ag_scheduler_cost_done(const ag_scheduler *scheduler);
-double ag_scheduler_cost_total(const ag_scheduler *scheduler);
 
 #endif

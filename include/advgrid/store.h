@@ -37,13 +37,15 @@ typedef enum ag_record_kind {
 
 typedef struct ag_model_record {
   double seconds;
-  uint64_t images; /* seen in training */
+  uint64_t images;      /* seen in training */
+  ag_digest parameters; /* ag_network_digest of what was trained */
 } ag_model_record;
 
 typedef struct ag_unit_record {
   uint32_t rank, outcomes;
   double seconds;
   ag_attack_cost cost;
+  ag_digest model; /* ag_network_digest of what was attacked */
 } ag_unit_record;
 
 typedef struct ag_record {
@@ -98,7 +100,8 @@ ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **ledger);
 void ag_ledger_destroy(ag_ledger **ledger);
 /** Takes a record in; one whose key the plan does not have is passed over. Usable as the
  *  visit of ag_journal_read with the ledger as context. A later record of a key replaces
- *  an earlier failure, never what is done. */
+ *  an earlier failure, never what is done; but a model that was trained anew to other parameters
+ *  replaces the old one, and the units that attacked the old one are open again. */
 ag_status ag_ledger_take(void *ledger, const ag_record *record);
 /** A point's state: failed where its model or a unit failed, done where all units are. */
 ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
@@ -133,8 +136,8 @@ void ag_folder_clear(ag_folder *folder);
 
 /* ---- result file --------------------------------------------------------------------------- */
 
-/** Writes folder/results.h5 from the ledger, whole or not at all. job_text: the job as the user
- *  wrote it. Fails with AG_HDF5_FAILED or AG_IO_ERROR, naming the file. */
+/** Writes folder/results.h5 from the ledger, whole or not at all. job_text: the job with every
+ *  default, as it was run. Fails with AG_HDF5_FAILED or AG_IO_ERROR, naming the file. */
 ag_status ag_results_write(const char *folder, const ag_ledger *ledger, const char *job_text);
 
 #endif

@@ -96,7 +96,7 @@ ag_status ag_file_replace(const char *temporary, const char *path)
 ag_status ag_file_write(const char *path, const void *bytes, size_t size)
 {
   char temporary[AG_PATH_SIZE];
-  ag_status status = ag_path_join(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+  ag_status status = ag_path_join(temporary, sizeof temporary, "%s.tmp", path);
   if (status != AG_OK) return status;
   const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) return ag_fail(AG_IO_ERROR, "cannot write %s: %s", path, strerror(errno));

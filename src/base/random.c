@@ -28,7 +28,7 @@ static void philox_block(const uint32_t key[2], const uint32_t counter[4], uint3
 
 ag_random ag_random_stream(uint64_t seed, ag_purpose purpose, uint32_t sample, uint32_t step)
 {
-  assert((unsigned)purpose < 256 && step < (1U << 24));
+  assert((unsigned)purpose < 256 && step < AG_STEPS_MAXIMUM);
   ag_random random = {
       .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
       .counter = {0, sample, step << 8 | (uint32_t)purpose, 0},

@@ -108,6 +108,11 @@ void ag_defended_destroy(ag_defended **out)
   ag_release(out);
 }
 
+size_t ag_defended_draws(const ag_defended *defended)
+{
+  return defended->draws;
+}
+
 const ag_target *ag_defended_target(const ag_defended *defended)
 {
   return &defended->target;

@@ -167,7 +167,8 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
   for (size_t i = 0; i < count; ++i)
     evaluator->samples[i] = (uint32_t)(first + i);
   const ag_status status = judge_clean(evaluator, count, outcomes);
-  cost->forwards += count;
+  const uint64_t draws = ag_defended_draws(evaluator->defended);
+  cost->forwards += draws * count;
   if (status != AG_OK) return status;
 
   const size_t correct = pack_correct(evaluator, count, outcomes);
@@ -182,7 +183,7 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
       .scratch = evaluator->scratch,
   };
   ag_attack_of(evaluator->attack)->run(&call);
-  cost->gradients += call.cost.gradients;
-  cost->forwards += call.cost.forwards + correct;
+  cost->gradients += draws * call.cost.gradients;
+  cost->forwards += draws * (call.cost.forwards + correct);
   return judge_attacked(evaluator, &call, outcomes);
 }

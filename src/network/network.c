@@ -128,6 +128,11 @@ size_t ag_network_floats(const ag_network *network)
   return network->floats;
 }
 
+ag_status ag_network_digest(const ag_network *network, ag_digest *digest)
+{
+  return ag_digest_compute(network->block, network->floats * sizeof *network->block, digest);
+}
+
 size_t ag_network_parameter_count(const ag_network *network)
 {
   return network->parameter_count;

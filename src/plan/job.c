@@ -17,7 +17,7 @@ const ag_option ag_evaluation_options[] = {
      .type = AG_OPTION_COUNT,
      .initial = "128",
      .minimum = 1,
-     .maximum = 1e9,
+     .maximum = 65536,
      .help = "images of a unit of work"},
     {.name = NULL},
 };
@@ -105,6 +105,8 @@ static ag_status read_list(const reader *from, const char *key, ag_kind_table ta
     const char *name = ag_job_text(&mapping, "name");
     if (name != NULL) {
       AG_TRY(ag_job_at(from->document, ag_job_name_check(name), "%s.name", place));
+      /* Cleared first: files hold all the bytes of a name. */
+      memset(entry->name, 0, sizeof entry->name);
       snprintf(entry->name, sizeof entry->name, "%s", name);
     }
     AG_TRY(ag_job_at(from->document, check_twins(key, *entries, i), "%s", place));
@@ -161,12 +163,15 @@ static ag_status read_training(const reader *from)
   AG_TRY(read_augmentation(from, &mapping));
   const size_t batch = ag_settings_count(&training->settings, "batch");
   const size_t shard = ag_settings_count(&training->settings, "shard");
-  if (shard > batch) {
+  if (shard > batch && ag_job_text(&mapping, "shard") == NULL) {
+    /* The default is a whole batch where that is less. */
+    AG_TRY(ag_settings_set(&training->settings, "shard",
+                           ag_settings_word(&training->settings, "batch")));
+  } else if (shard > batch) {
     status = ag_fail(AG_BAD_JOB,
                      "'shard' is %zu and 'batch' %zu; expected shards of at most a batch", shard,
                      batch);
-    AG_TRY(ag_job_at(from->document, status, "training.%s",
-                     ag_job_text(&mapping, "shard") != NULL ? "shard" : "batch"));
+    AG_TRY(ag_job_at(from->document, status, "training.shard"));
   }
 cleanup:
   return status;

@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t seed_maximum = UINT64_C(1) << 53; /* what a double can hold exactly */
+static const uint64_t seed_maximum = UINT64_C(1) << 48; /* the bits above tell layers apart */
 
 static ag_status read_seed(const char *text, uint64_t *seed)
 {
   const size_t digits = strspn(text, "0123456789");
   if (text[digits] != '\0') {
-    return ag_fail(AG_BAD_JOB, "seed '%.80s' is no whole number; expected 0 to 2^53", text);
+    return ag_fail(AG_BAD_JOB, "seed '%.80s' is no whole number; expected 0 to 2^48", text);
   }
   *seed = digits < 20 ? strtoull(text, NULL, 10) : UINT64_MAX;
   if (*seed > seed_maximum) {
-    return ag_fail(AG_BAD_JOB, "seed %.80s is too large; expected 0 to 2^53", text);
+    return ag_fail(AG_BAD_JOB, "seed %.80s is too large; expected 0 to 2^48", text);
   }
   return AG_OK;
 }

@@ -110,30 +110,30 @@ cleanup:
   return status;
 }
 
-ag_status ag_key_of_point(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
-                          size_t attack, size_t epsilon, ag_digest *key)
+ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
+                           size_t attack, size_t epsilon, ag_digest *attacked)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
-  AG_TRY(ag_text_append(&text, "%s point\n", version));
+  AG_TRY(ag_text_append(&text, "%s attack\n", version));
   AG_TRY(append_digest(&text, "model", &model->key));
   AG_TRY(append_dataset(&text, job, inputs));
   AG_TRY(append_entry(&text, "attack", &job->attacks[attack], NULL));
   AG_TRY(ag_text_append(&text, "epsilon %.17g\nseed %llu\nshard %zu\n",
                         job->epsilons[epsilon].value, (unsigned long long)job->seeds[model->seed],
                         ag_settings_count(&job->training.settings, "shard")));
-  AG_TRY(ag_digest_compute(text.bytes, text.length, key));
+  AG_TRY(ag_digest_compute(text.bytes, text.length, attacked));
 cleanup:
   ag_text_clear(&text);
   return status;
 }
 
-ag_status ag_key_of_unit(const ag_digest *point, size_t first, size_t count, ag_digest *key)
+ag_status ag_key_of_images(const ag_digest *attacked, size_t first, size_t count, ag_digest *key)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
-  AG_TRY(ag_text_append(&text, "%s unit\n", version));
-  AG_TRY(append_digest(&text, "point", point));
+  AG_TRY(ag_text_append(&text, "%s images\n", version));
+  AG_TRY(append_digest(&text, "attack", attacked));
   AG_TRY(ag_text_append(&text, "first %zu\ncount %zu\n", first, count));
   AG_TRY(ag_digest_compute(text.bytes, text.length, key));
 cleanup:

@@ -2,6 +2,7 @@
 #include "advgrid/evaluation.h"
 #include "plan/keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,14 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
   if (!ag_settings_has(&defense->settings, "file")) {
+    const double steps =
+        ceil((double)dataset->training.count / (double)ag_settings_count(training, "batch")) *
+        (double)ag_settings_count(training, "epochs");
+    if (steps >= AG_STEPS_MAXIMUM) {
+      status = ag_fail(AG_BAD_JOB, "training takes %.0f steps; expected under %d", steps,
+                       AG_STEPS_MAXIMUM);
+      goto cleanup;
+    }
     out->training = (double)ag_settings_count(training, "epochs") *
                     ((double)dataset->training.count *
                          (pass.forward + pass.input_gradient + pass.weight_gradient) +
@@ -61,7 +70,8 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   size_t scratch = ag_workspace_bytes(network, shard);
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  out->rank_bytes = 3 * sizeof(float) * ag_network_floats(network) + scratch;
+  /* Parameters, their gradients, their velocity, and a buffer for the sum over ranks. */
+  out->rank_bytes = 4 * sizeof(float) * ag_network_floats(network) + scratch;
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
@@ -83,6 +93,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
                (unsigned long long)job->seeds[model->seed]);
     }
     model->layers = costs[model->defense].layers;
+    model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
@@ -102,8 +113,8 @@ static double image_flops(const ag_job *job, const cost *model, size_t defense, 
                   ((double)passes.forwards + 2) * model->pass.forward);
 }
 
-static ag_status make_units(ag_plan *plan, ag_point *point, size_t first_unit, size_t blocks,
-                            double flops)
+static ag_status make_units(ag_plan *plan, ag_point *point, const ag_digest *attacked,
+                            size_t first_unit, size_t blocks, double flops)
 {
   const size_t images = ag_settings_count(&plan->job->evaluation, "images");
   const size_t block = ag_settings_count(&plan->job->evaluation, "block");
@@ -116,7 +127,7 @@ static ag_status make_units(ag_plan *plan, ag_point *point, size_t first_unit, s
     unit->count = images - unit->first < block ? images - unit->first : block;
     unit->flops = (double)unit->count * flops;
     plan->attack_flops += unit->flops;
-    const ag_status status = ag_key_of_unit(&point->key, unit->first, unit->count, &unit->key);
+    const ag_status status = ag_key_of_images(attacked, unit->first, unit->count, &unit->key);
     if (status != AG_OK) return status;
   }
   return AG_OK;
@@ -134,8 +145,11 @@ static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *
     point->attack = i % per_model / job->epsilon_count;
     point->epsilon = i % job->epsilon_count;
     const ag_model_unit *model = &plan->models[point->model];
-    AG_TRY(ag_key_of_point(job, inputs, model, point->attack, point->epsilon, &point->key));
-    AG_TRY(make_units(plan, point, i * blocks, blocks,
+    ag_digest attacked;
+    AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, point->epsilon, &attacked));
+    AG_TRY(
+        ag_key_of_images(&attacked, 0, ag_settings_count(&job->evaluation, "images"), &point->key));
+    AG_TRY(make_units(plan, point, &attacked, i * blocks, blocks,
                       image_flops(job, &costs[model->defense], model->defense, point->attack)));
   }
 cleanup:

@@ -16,12 +16,9 @@ typedef struct item {
 struct ag_scheduler {
   size_t ranks, count;
   size_t queued, next; /* order[next .. queued-1] are still to be handed out */
-  size_t open;         /* not finished */
   item *order;         /* [queued], longest first */
   ptrdiff_t *holder;   /* [count] */
-  double *costs;       /* [count] */
   size_t *held;        /* [ranks] */
-  double done, total;
 };
 
 static int longest_first(const void *left, const void *right)
@@ -44,17 +41,13 @@ ag_status ag_scheduler_create(const double *costs, const bool *done, size_t coun
   made->count = count;
   AG_TRY(ag_allocate(count, sizeof *made->order, &made->order));
   AG_TRY(ag_allocate(count, sizeof *made->holder, &made->holder));
-  AG_TRY(ag_allocate(count, sizeof *made->costs, &made->costs));
   AG_TRY(ag_allocate(ranks, sizeof *made->held, &made->held));
   for (size_t i = 0; i < count; ++i) {
     const bool is_done = done != NULL && done[i];
-    made->costs[i] = costs[i];
     made->holder[i] = is_done ? FINISHED : WAITING;
     if (is_done) continue;
     made->order[made->queued++] = (item){costs[i], i};
-    made->total += costs[i];
   }
-  made->open = made->queued;
   qsort(made->order, made->queued, sizeof *made->order, longest_first);
 cleanup:
   *scheduler = made;
@@ -67,7 +60,6 @@ void ag_scheduler_destroy(ag_scheduler **scheduler)
   if (*scheduler == NULL) return;
   ag_release(&(*scheduler)->order);
   ag_release(&(*scheduler)->holder);
-  ag_release(&(*scheduler)->costs);
   ag_release(&(*scheduler)->held);
   ag_release(scheduler);
 }
@@ -88,28 +80,10 @@ void ag_scheduler_finish(ag_scheduler *scheduler, size_t rank, size_t unit)
   assert(scheduler->holder[unit] == (ptrdiff_t)rank && "a unit from a rank that does not hold it");
   scheduler->holder[unit] = FINISHED;
   --scheduler->held[rank];
-  --scheduler->open;
-  scheduler->done += scheduler->costs[unit];
 }
 
 size_t ag_scheduler_held(const ag_scheduler *scheduler, size_t rank)
 {
   assert(rank < scheduler->ranks);
   return scheduler->held[rank];
-}
-
-size_t ag_scheduler_open(const ag_scheduler *scheduler)
-{
-  return scheduler->open;
-}
-
-double ag_scheduler_cost_done(const ag_scheduler *scheduler)
-{
-  /* Sums in another order may differ by a rounding: all done is all. */
-  return scheduler->open == 0 ? scheduler->total : scheduler->done;
-}
-
-double ag_scheduler_cost_total(const ag_scheduler *scheduler)
-{
-  return scheduler->total;
 }

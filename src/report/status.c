@@ -49,8 +49,8 @@ ag_status ag_report_status(const ag_ledger *ledger, ag_text *text)
   tally units = {0};
   double flops = 0;
   for (size_t i = 0; i < plan->model_count; ++i) {
-    const bool given = plan->models[i].flops == 0; /* taken from a file */
-    const ag_progress progress = given ? AG_PROGRESS_DONE : ledger->models[i].progress;
+    const ag_progress progress = plan->models[i].from_file ? AG_PROGRESS_DONE
+                                                           : ledger->models[i].progress;
     count(&models, progress);
     if (progress == AG_PROGRESS_DONE) flops += plan->models[i].flops;
   }

@@ -43,7 +43,8 @@ static ag_status record_done(ag_session *session, size_t rank, const ag_result_h
 {
   ag_status status = AG_OK;
   char *payload = NULL;
-  const ag_unit_record record = {(uint32_t)rank, result->outcomes, result->seconds, result->cost};
+  const ag_unit_record record = {(uint32_t)rank, result->outcomes, result->seconds, result->cost,
+                                 result->model};
   const size_t bytes = result->outcomes * sizeof *outcomes;
   AG_TRY(ag_allocate(sizeof record + bytes, 1, &payload));
   memcpy(payload, &record, sizeof record);
@@ -72,22 +73,31 @@ static ag_status record_failed(ag_session *session, const ag_result_header *resu
                                                  .size = strlen(result->message)});
 }
 
-/* A unit came back: into the journal with it. */
+/* Where a unit's own numbers are at fault the others go on. Any other failure is the rank's, which
+ * would fail the next unit too: the run ends, and what is recorded stays. */
+static ag_status record_result(ag_session *session, size_t rank, ag_result_header *result)
+{
+  const ag_status status = (ag_status)result->status;
+  if (status == AG_OK) return record_done(session, rank, result, ag_result_outcomes(result));
+  if (status == AG_NOT_FINITE || status == AG_BOUND_BROKEN) return record_failed(session, result);
+  return ag_fail(status, "%s on rank %zu: %s", ag_status_text(status), rank, result->message);
+}
+
+/* A unit came back. */
 static void take_result(coordinator *self, size_t rank, ag_result_header *result)
 {
   ag_session *session = self->session;
   const ag_unit *unit = &session->plan->units[result->unit];
   ag_scheduler_finish(self->scheduler, rank, result->unit);
   if (self->status != AG_OK) return;
-  self->status = result->failed ? record_failed(session, result)
-                                : record_done(session, rank, result, ag_result_outcomes(result));
+  self->status = record_result(session, rank, result);
   ag_meter_advance(&session->meter, unit->flops, unit->count);
 }
 
 static void receive(coordinator *self, int source)
 {
   MPI_Status from;
-  MPI_Recv(self->received, (int)ag_result_bytes(self->session->plan), MPI_BYTE, source,
+  MPI_Recv(self->received, (int)ag_result_capacity(self->session->plan), MPI_BYTE, source,
            AG_TAG_RESULT, self->session->team.communicator, &from);
   take_result(self, (size_t)from.MPI_SOURCE, self->received);
   supply(self, (size_t)from.MPI_SOURCE);
@@ -147,8 +157,8 @@ ag_status ag_units_coordinate(ag_session *session)
   coordinator self = {.session = session};
   ag_meter_activity(&session->meter, "attacking");
   AG_TRY(create_scheduler(session, &self.scheduler));
-  AG_TRY(ag_allocate(ag_result_bytes(session->plan), 1, &self.own));
-  AG_TRY(ag_allocate(ag_result_bytes(session->plan), 1, &self.received));
+  AG_TRY(ag_allocate(ag_result_capacity(session->plan), 1, &self.own));
+  AG_TRY(ag_allocate(ag_result_capacity(session->plan), 1, &self.received));
   AG_TRY(ag_unit_runner_create(session->plan, &session->dataset, session->request->folder,
                                session->pool, &self.runner));
 cleanup:

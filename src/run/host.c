@@ -36,34 +36,38 @@ size_t ag_threads_choose(MPI_Comm communicator)
 
 /* ---- host names ---- */
 
-void ag_hosts_gather(MPI_Comm communicator, size_t size, char *names)
+/* True where the list of names with commas holds the name. */
+static bool is_listed(const char *names, const char *name)
+{
+  const size_t length = strlen(name);
+  for (const char *at = names; *at != '\0';
+       at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+    if (strcspn(at, ",") == length && strncmp(at, name, length) == 0) return true;
+  }
+  return false;
+}
+
+ag_status ag_hosts_gather(MPI_Comm communicator, size_t size, char *names)
 {
   char host[MPI_MAX_PROCESSOR_NAME] = "";
-  char previous[MPI_MAX_PROCESSOR_NAME] = "";
-  int length = 0;
-  int rank = 0;
-  int ranks = 1;
-  size_t used = 0;
-  MPI_Get_processor_name(host, &length);
-  MPI_Comm_rank(communicator, &rank);
-  MPI_Comm_size(communicator, &ranks);
-  if (rank != 0) {
-    MPI_Gather(host, sizeof host, MPI_CHAR, NULL, 0, MPI_CHAR, 0, communicator);
-    return;
-  }
   char *all = NULL;
+  int length = 0;
+  size_t used = 0;
+  const ag_team team = ag_team_of(communicator);
+  ag_status status = AG_OK;
+  MPI_Get_processor_name(host, &length);
   names[0] = '\0';
-  if (ag_allocate((size_t)ranks, sizeof host, &all) != AG_OK) ranks = 0;
+  if (team.rank == 0) status = ag_allocate(team.size, sizeof host, &all);
+  status = ag_ranks_agree(communicator, status);
+  if (status != AG_OK) return status;
   MPI_Gather(host, sizeof host, MPI_CHAR, all, sizeof host, MPI_CHAR, 0, communicator);
-  for (int i = 0; i < ranks; ++i) {
-    const char *name = all + (size_t)i * sizeof host;
-    if (strcmp(name, previous) == 0) continue;
-    memcpy(previous, name, sizeof previous);
-    const int wrote = snprintf(names + used, size - used, "%s%s", used > 0 ? "," : "", name);
-    if (wrote < 0 || (size_t)wrote >= size - used) break;
-    used += (size_t)wrote;
+  for (size_t i = 0; all != NULL && i < team.size; ++i) {
+    const char *name = all + i * sizeof host;
+    if (is_listed(names, name) || used + strlen(name) + 2 > size) continue;
+    used += (size_t)snprintf(names + used, size - used, "%s%s", used > 0 ? "," : "", name);
   }
   ag_release(&all);
+  return AG_OK;
 }
 
 /* ---- memory of a node ---- */
@@ -80,14 +84,18 @@ ag_status ag_node_memory_create(MPI_Comm communicator, size_t bytes, ag_node_mem
   MPI_Comm_split_type(communicator, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &memory->node);
   MPI_Comm_rank(memory->node, &node_rank);
   MPI_Comm_split(communicator, node_rank == 0 ? 0 : MPI_UNDEFINED, rank, &memory->leaders);
-  /* The default handler would end the program; a full /dev/shm deserves a message. */
+  /* Here alone MPI's handler is not to end the program: a full /dev/shm deserves a message. */
   MPI_Comm_set_errhandler(memory->node, MPI_ERRORS_RETURN);
+  ag_status status = AG_OK;
   if (MPI_Win_allocate_shared(node_rank == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, memory->node,
-                              &memory->block, &memory->window) != MPI_SUCCESS ||
-      MPI_Win_shared_query(memory->window, 0, &size, &unit, &memory->block) != MPI_SUCCESS) {
-    return ag_fail(AG_OUT_OF_MEMORY, "cannot share %zu bytes of dataset among a node's ranks",
-                   bytes);
+                              &memory->block, &memory->window) != MPI_SUCCESS) {
+    status =
+        ag_fail(AG_OUT_OF_MEMORY, "cannot share %zu bytes of dataset among a node's ranks", bytes);
   }
+  MPI_Comm_set_errhandler(memory->node, MPI_ERRORS_ARE_FATAL);
+  status = ag_ranks_agree(communicator, status);
+  if (status != AG_OK) return status;
+  MPI_Win_shared_query(memory->window, 0, &size, &unit, &memory->block);
   MPI_Win_fence(0, memory->window);
   return AG_OK;
 }
@@ -99,17 +107,13 @@ void ag_node_memory_destroy(ag_node_memory *memory)
   if (memory->node != MPI_COMM_NULL) MPI_Comm_free(&memory->node);
 }
 
-ag_status ag_node_memory_spread(ag_node_memory *memory, size_t bytes)
+void ag_node_memory_spread(ag_node_memory *memory, size_t bytes)
 {
   enum { CHUNK = 1 << 28 };
-  ag_status status = AG_OK;
   for (size_t done = 0; memory->leaders != MPI_COMM_NULL && done < bytes; done += CHUNK) {
     const size_t left = bytes - done;
-    if (MPI_Bcast((char *)memory->block + done, (int)(left < CHUNK ? left : CHUNK), MPI_BYTE, 0,
-                  memory->leaders) != MPI_SUCCESS) {
-      status = ag_fail(AG_MPI_FAILED, "sending the dataset to the other nodes failed");
-    }
+    MPI_Bcast((char *)memory->block + done, (int)(left < CHUNK ? left : CHUNK), MPI_BYTE, 0,
+              memory->leaders);
   }
   MPI_Win_fence(0, memory->window);
-  return status;
 }

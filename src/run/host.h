@@ -14,9 +14,9 @@ ag_status ag_ranks_agree(MPI_Comm communicator, ag_status status);
  *  rank is bound to, of its share of each. At least 1. Collective. */
 size_t ag_threads_choose(MPI_Comm communicator);
 
-/** Names of the hosts of all ranks, one each, with commas, cut to size. Collective; rank 0
+/** Names of the hosts of all ranks, one each, with commas, as many as fit. Collective; rank 0
  *  receives them. */
-void ag_hosts_gather(MPI_Comm communicator, size_t size, char *names);
+ag_status ag_hosts_gather(MPI_Comm communicator, size_t size, char *names);
 
 /* One block of memory for each node. */
 typedef struct ag_node_memory {
@@ -25,10 +25,11 @@ typedef struct ag_node_memory {
   void *block;
 } ag_node_memory;
 
-/** Allocates `bytes` once per node, for all its ranks. Collective. */
+/** Allocates `bytes` once per node, for all its ranks. Collective. Fails with AG_OUT_OF_MEMORY, or
+ *  AG_ELSEWHERE, on every rank where it fails on one. */
 ag_status ag_node_memory_create(MPI_Comm communicator, size_t bytes, ag_node_memory *memory);
 void ag_node_memory_destroy(ag_node_memory *memory);
 /** Copies rank 0's block to every node. Collective over the communicator of the creation. */
-ag_status ag_node_memory_spread(ag_node_memory *memory, size_t bytes);
+void ag_node_memory_spread(ag_node_memory *memory, size_t bytes);
 
 #endif

@@ -70,18 +70,15 @@ cleanup:
 }
 
 /* A training that failed by its numbers, on every rank alike: its units cannot be done. */
-static ag_status close_failed(ag_session *session, size_t model)
+static ag_status record_failed(ag_session *session, size_t model)
 {
-  const ag_plan *plan = session->plan;
-  for (size_t i = 0; i < plan->unit_count; ++i) {
-    if (plan->points[plan->units[i].point].model == model) session->unit_closed[i] = 1;
-  }
+  const ag_model_unit *unit = &session->plan->models[model];
   if (session->team.rank != 0) return AG_OK;
   const char *reason = ag_message();
   ++session->failures;
-  ag_meter_say(&session->meter, "%s failed: %s", plan->models[model].name, reason);
+  ag_meter_say(&session->meter, "%s failed: %s", unit->name, reason);
   return ag_session_record(session, &(ag_record){.kind = AG_RECORD_FAILURE,
-                                                 .key = plan->models[model].key,
+                                                 .key = unit->key,
                                                  .payload = reason,
                                                  .size = strlen(reason)});
 }
@@ -102,10 +99,11 @@ static ag_status train_model(ag_session *session, size_t model)
   status = ag_train(&session->job->training, session->job->seeds[unit->seed], &session->dataset,
                     session->pool, &session->team, &events, network);
   if (status == AG_NOT_FINITE) {
-    status = close_failed(session, model);
+    status = record_failed(session, model);
   } else if (status == AG_OK) {
-    const ag_model_record record = {ag_clock_seconds() - start, progress.images};
-    status = save_model(session, model, network, &record);
+    ag_model_record record = {.seconds = ag_clock_seconds() - start, .images = progress.images};
+    status = ag_network_digest(network, &record.parameters);
+    if (status == AG_OK) status = save_model(session, model, network, &record);
   }
   status = ag_ranks_agree(session->team.communicator, status);
 cleanup:
@@ -113,29 +111,52 @@ cleanup:
   return status;
 }
 
-/* A model that a defense takes from a file must fit its network; better known before than after
- * hours of training. Rank 0 looks for all. */
-static ag_status check_file(const ag_session *session, size_t model)
+/* Loads a model's file into a network of its own; *digest: of what it holds. */
+static ag_status read_model(const ag_session *session, size_t model, ag_digest *digest)
 {
+  ag_status status = AG_OK;
   char path[AG_PATH_SIZE];
   ag_network *network = NULL;
   const ag_model_unit *unit = &session->plan->models[model];
-  ag_status status =
-      ag_network_create(&unit->layers, session->dataset.shape, session->dataset.classes, &network);
-  if (status == AG_OK) {
-    status = ag_model_path(session->plan, model, session->request->folder, sizeof path, path);
-  }
-  if (status == AG_OK) status = ag_model_load(network, path, NULL);
+  AG_TRY(
+      ag_network_create(&unit->layers, session->dataset.shape, session->dataset.classes, &network));
+  AG_TRY(ag_model_path(session->plan, model, session->request->folder, sizeof path, path));
+  AG_TRY(ag_model_load(network, path, NULL));
+  AG_TRY(ag_network_digest(network, digest));
+cleanup:
   ag_network_destroy(&network);
-  return status == AG_OK ? AG_OK : ag_fail_within(status, "defense '%s'", unit->name);
+  return status;
 }
 
+ag_status ag_model_is_trained(ag_session *session, size_t model, bool *trained)
+{
+  ag_digest found;
+  const ag_model_state *state = &session->ledger->models[model];
+  *trained = false;
+  if (state->progress != AG_PROGRESS_DONE) return AG_OK;
+  const ag_status status = read_model(session, model, &found);
+  if (status == AG_OUT_OF_MEMORY) return status;
+  *trained = status == AG_OK && memcmp(&found, &state->record.parameters, sizeof found) == 0;
+  if (!*trained) {
+    ag_log("%s is trained again: %s", session->plan->models[model].name,
+           status == AG_OK ? "its file holds another model" : ag_message());
+  }
+  return AG_OK;
+}
+
+/* A model that a defense takes from a file must fit its network; better known before than after
+ * hours of training. */
 ag_status ag_models_check(const ag_session *session)
 {
   ag_status status = AG_OK;
   if (session->team.rank != 0) return AG_OK;
   for (size_t model = 0; model < session->plan->model_count && status == AG_OK; ++model) {
-    if (session->plan->models[model].flops == 0) status = check_file(session, model);
+    ag_digest unused;
+    if (!session->plan->models[model].from_file) continue;
+    status = read_model(session, model, &unused);
+    if (status != AG_OK) {
+      status = ag_fail_within(status, "defense '%s'", session->plan->models[model].name);
+    }
   }
   return status;
 }

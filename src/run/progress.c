@@ -7,14 +7,16 @@
 
 /* Seconds between two updates. */
 static const double TERMINAL_PERIOD = 0.2;
-static const double LOG_PERIOD = 15;
+static const double LOG_PERIOD = 10;
 
-void ag_meter_start(ag_meter *meter, bool speaks, double total)
+void ag_meter_start(ag_meter *meter, bool speaks, double total, double done)
 {
   memset(meter, 0, sizeof *meter);
   meter->speaks = speaks;
   meter->terminal = isatty(STDERR_FILENO) == 1;
   meter->total = total;
+  meter->before = done;
+  meter->done = done;
   meter->started = ag_clock_seconds();
   meter->last = meter->started;
   meter->since = meter->started;
@@ -50,7 +52,8 @@ static void print_state(ag_meter *meter, double now)
   char left[32] = "unknown";
   const double elapsed = now - meter->started;
   const double share = meter->total > 0 ? meter->done / meter->total : 1;
-  if (meter->done > 0) format_duration(elapsed * (meter->total - meter->done) / meter->done, left);
+  const double here = meter->done - meter->before;
+  if (here > 0) format_duration(elapsed * (meter->total - meter->done) / here, left);
   const double rate = now > meter->since ? meter->images / (now - meter->since) : 0;
   clear_line(meter);
   print_prefix(meter);

@@ -7,13 +7,14 @@
 /* Plain value; rank 0 has one that speaks, the others one that is silent. */
 typedef struct ag_meter {
   bool speaks, terminal;
-  double total, done; /* floating-point operations by the plan's estimate */
+  double total, before, done; /* FLOPs by the plan's estimate; before: by earlier runs */
   double started, last;
   double images, since; /* images since `since`, for the rate */
   char activity[96];
 } ag_meter;
 
-void ag_meter_start(ag_meter *meter, bool speaks, double total);
+/** total, done: FLOPs of the whole job, and of it what earlier runs have done. */
+void ag_meter_start(ag_meter *meter, bool speaks, double total, double done);
 /** Names what goes on now, and starts the rate of images anew. */
 void ag_meter_activity(ag_meter *meter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

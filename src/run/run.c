@@ -3,10 +3,14 @@
 
 static ag_status write_results(ag_session *session)
 {
+  ag_text job = {0};
   if (session->team.rank != 0) return AG_OK;
   ag_meter_end(&session->meter);
-  const ag_status status =
-      ag_results_write(session->request->folder, session->ledger, session->job_text);
+  ag_status status = ag_job_print(session->job, &job);
+  if (status == AG_OK) {
+    status = ag_results_write(session->request->folder, session->ledger, job.bytes);
+  }
+  ag_text_clear(&job);
   if (status != AG_OK || session->failures == 0) return status;
   return ag_fail(AG_UNITS_FAILED, "%zu models or units failed; run the command again to retry",
                  session->failures);
@@ -18,6 +22,7 @@ ag_status ag_run(const ag_run_request *request, MPI_Comm communicator)
   ag_session session;
   AG_TRY(ag_session_open(&session, request, communicator));
   AG_TRY(ag_models_train(&session));
+  ag_session_find_open_units(&session);
   status = session.team.rank == 0 ? ag_units_coordinate(&session) : ag_units_work(&session);
   AG_TRY(ag_ranks_agree(communicator, status));
   AG_TRY(ag_ranks_agree(communicator, write_results(&session)));

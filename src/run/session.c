@@ -4,9 +4,32 @@
 #include "run/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- job and dataset ---- */
+
+/* Makes an option's path absolute, so that DIR/job.yaml means the same from anywhere. One that does
+ * not fit stays as it is. */
+static void make_absolute(ag_settings *settings, const char *option, const char *path)
+{
+  char absolute[AG_PATH_SIZE];
+  if (realpath(path, absolute) != NULL) ag_settings_set(settings, option, absolute);
+}
+
+static void make_paths_absolute(const ag_session *session)
+{
+  ag_job *job = session->job;
+  if (session->request->data_folder != NULL) {
+    make_absolute(&job->dataset.settings, "path", session->request->data_folder);
+  }
+  for (size_t i = 0; i < job->defense_count; ++i) {
+    ag_settings *defense = &job->defenses[i].settings;
+    if (ag_settings_has(defense, "file")) {
+      make_absolute(defense, "file", ag_settings_word(defense, "file"));
+    }
+  }
+}
 
 /* Rank 0 reads the file and checks it, so that a mistake is reported once. */
 static ag_status read_job(ag_session *session)
@@ -30,6 +53,7 @@ static ag_status read_job(ag_session *session)
   if (status == AG_OK && session->request->data_folder != NULL) {
     status = ag_job_use_cifar10(session->job);
   }
+  if (status == AG_OK) make_paths_absolute(session);
 cleanup:
   return status;
 }
@@ -48,8 +72,7 @@ static ag_status load_dataset(ag_session *session)
   size_t bytes = 0;
   MPI_Comm communicator = session->team.communicator;
   AG_TRY(ag_dataset_describe(&session->job->dataset, &session->dataset, &bytes));
-  AG_TRY(
-      ag_ranks_agree(communicator, ag_node_memory_create(communicator, bytes, &session->memory)));
+  AG_TRY(ag_node_memory_create(communicator, bytes, &session->memory));
   if (session->team.rank == 0) {
     status = ag_dataset_load(&session->job->dataset, session->request->data_folder,
                              session->memory.block);
@@ -58,7 +81,7 @@ static ag_status load_dataset(ag_session *session)
     }
   }
   AG_TRY(ag_ranks_agree(communicator, status));
-  AG_TRY(ag_node_memory_spread(&session->memory, bytes));
+  ag_node_memory_spread(&session->memory, bytes);
   MPI_Bcast(&session->inputs.dataset, sizeof session->inputs.dataset, MPI_BYTE, 0, communicator);
   ag_dataset_attach(&session->dataset, session->memory.block);
 cleanup:
@@ -86,6 +109,13 @@ static ag_status start_threads(ag_session *session)
 {
   size_t threads = session->request->threads;
   if (threads == 0) threads = ag_threads_choose(session->team.communicator);
+  const size_t shards = ag_settings_count(&session->job->evaluation, "block") /
+                        ag_settings_count(&session->job->training.settings, "shard");
+  if (session->team.rank == 0 && threads > shards && threads > 1) {
+    ag_log("a rank has %zu threads, but a block of images has work for %zu: raise 'block' or "
+           "take more ranks",
+           threads, shards > 0 ? shards : 1);
+  }
   const ag_status status = ag_gemm_prepare(threads);
   return status == AG_OK ? ag_pool_create(threads, &session->pool) : status;
 }
@@ -147,43 +177,45 @@ cleanup:
 
 /* ---- what is left to do ---- */
 
-static bool model_file_is_there(const ag_session *session, size_t model)
-{
-  char path[AG_PATH_SIZE];
-  return ag_model_path(session->plan, model, session->request->folder, sizeof path, path) ==
-             AG_OK &&
-         ag_file_exists(path);
-}
-
-static void close_done(ag_session *session)
+/* The meter counts what earlier runs have done as done. */
+static void start_meter(ag_session *session)
 {
   const ag_plan *plan = session->plan;
-  double flops = 0;
+  double done = 0;
   for (size_t i = 0; i < plan->model_count; ++i) {
-    const bool trained = session->ledger->models[i].progress == AG_PROGRESS_DONE &&
-                         model_file_is_there(session, i);
-    session->model_closed[i] = trained || plan->models[i].flops == 0;
-    if (!session->model_closed[i]) flops += plan->models[i].flops;
+    if (session->model_closed[i]) done += plan->models[i].flops;
   }
   for (size_t i = 0; i < plan->unit_count; ++i) {
-    session->unit_closed[i] = session->ledger->units[i].progress == AG_PROGRESS_DONE;
-    if (!session->unit_closed[i]) flops += plan->units[i].flops;
+    if (session->ledger->units[i].progress == AG_PROGRESS_DONE) done += plan->units[i].flops;
   }
-  ag_meter_start(&session->meter, true, flops);
+  ag_meter_start(&session->meter, true, plan->training_flops + plan->attack_flops, done);
 }
 
-static ag_status find_open_work(ag_session *session)
+static ag_status find_open_models(ag_session *session)
 {
   ag_status status = AG_OK;
   const ag_plan *plan = session->plan;
-  MPI_Comm communicator = session->team.communicator;
   AG_TRY(ag_allocate(plan->model_count, 1, &session->model_closed));
   AG_TRY(ag_allocate(plan->unit_count, 1, &session->unit_closed));
-  if (session->team.rank == 0) close_done(session);
-  MPI_Bcast(session->model_closed, (int)plan->model_count, MPI_BYTE, 0, communicator);
-  MPI_Bcast(session->unit_closed, (int)plan->unit_count, MPI_BYTE, 0, communicator);
+  for (size_t i = 0; i < plan->model_count && session->team.rank == 0; ++i) {
+    bool closed = plan->models[i].from_file;
+    if (!closed) AG_TRY(ag_model_is_trained(session, i, &closed));
+    session->model_closed[i] = closed;
+  }
+  if (session->team.rank == 0) start_meter(session);
 cleanup:
   return status;
+}
+
+void ag_session_find_open_units(ag_session *session)
+{
+  const ag_plan *plan = session->plan;
+  for (size_t i = 0; i < plan->unit_count && session->team.rank == 0; ++i) {
+    const size_t model = plan->points[plan->units[i].point].model;
+    session->unit_closed[i] = session->ledger->units[i].progress == AG_PROGRESS_DONE ||
+                              session->ledger->models[model].progress == AG_PROGRESS_FAILED;
+  }
+  MPI_Bcast(session->unit_closed, (int)plan->unit_count, MPI_BYTE, 0, session->team.communicator);
 }
 
 ag_status ag_session_open(ag_session *session, const ag_run_request *request, MPI_Comm communicator)
@@ -204,10 +236,11 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(
       ag_ranks_agree(communicator, ag_plan_create(session->job, &session->inputs, &session->plan)));
   AG_TRY(ag_ranks_agree(communicator, ag_models_check(session)));
-  ag_hosts_gather(communicator, sizeof hosts, hosts);
+  AG_TRY(ag_hosts_gather(communicator, sizeof hosts, hosts));
   if (session->team.rank == 0) status = open_folder(session, hosts);
   AG_TRY(ag_ranks_agree(communicator, status));
-  AG_TRY(ag_ranks_agree(communicator, find_open_work(session)));
+  AG_TRY(ag_ranks_agree(communicator, find_open_models(session)));
+  MPI_Bcast(session->model_closed, (int)session->plan->model_count, MPI_BYTE, 0, communicator);
 cleanup:
   return status;
 }

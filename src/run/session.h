@@ -34,14 +34,22 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request,
                           MPI_Comm communicator);
 void ag_session_close(ag_session *session);
 
+/** Finds out on rank 0, and tells all, which units need not or cannot be done. Collective; after
+ *  the models are trained. */
+void ag_session_find_open_units(ag_session *session);
+
 /** Appends a record to the journal and takes it into the ledger. Rank 0 alone. */
 ag_status ag_session_record(ag_session *session, const ag_record *record);
+
+/** True where the journal has the model as trained and its file holds just those parameters. A
+ *  file that is missing, damaged or another model's is said, and is no failure. Rank 0 alone. */
+ag_status ag_model_is_trained(ag_session *session, size_t model, bool *trained);
 
 /** Checks on rank 0 that every model file that a defense names fits its network. */
 ag_status ag_models_check(const ag_session *session);
 
 /** Trains every model that is not trained, all ranks together, one after the other. A model
- *  whose training fails by its numbers is recorded as failed, and its units are closed. Collective.
+ *  whose training fails by its numbers is recorded as failed. Collective.
  */
 ag_status ag_models_train(ag_session *session);
 

@@ -16,6 +16,7 @@ struct ag_unit_runner {
   /* What is loaded: indices in the plan and the job, or NONE. */
   size_t model, attack;
   ag_network *network;
+  ag_digest digest;          /* of the network */
   ag_evaluator **evaluators; /* [threads] */
   /* The unit in hand. */
   const ag_unit *unit;
@@ -26,10 +27,18 @@ struct ag_unit_runner {
   void *between_context;
 };
 
-size_t ag_result_bytes(const ag_plan *plan)
+size_t ag_result_capacity(const ag_plan *plan)
 {
-  const size_t block = ag_settings_count(&plan->job->evaluation, "block");
-  return sizeof(ag_result_header) + block * sizeof(ag_outcome);
+  size_t most = 0;
+  for (size_t i = 0; i < plan->unit_count; ++i) {
+    if (plan->units[i].count > most) most = plan->units[i].count;
+  }
+  return sizeof(ag_result_header) + most * sizeof(ag_outcome);
+}
+
+size_t ag_result_bytes(const ag_result_header *result)
+{
+  return sizeof *result + result->outcomes * sizeof(ag_outcome);
 }
 
 ag_outcome *ag_result_outcomes(ag_result_header *result)
@@ -104,6 +113,7 @@ static ag_status load_model(ag_unit_runner *runner, size_t model)
   AG_TRY(ag_network_create(&runner->plan->models[model].layers, runner->dataset->shape,
                            runner->dataset->classes, &runner->network));
   AG_TRY(ag_model_load(runner->network, path, NULL));
+  AG_TRY(ag_network_digest(runner->network, &runner->digest));
   runner->model = model;
 cleanup:
   return status;
@@ -174,10 +184,9 @@ void ag_unit_run(ag_unit_runner *runner, size_t index, void (*between)(void *), 
   AG_TRY(load_attack(runner, point->attack));
   AG_TRY(run_shards(runner, result));
   result->outcomes = (uint32_t)runner->unit->count;
+  result->model = runner->digest;
 cleanup:
-  if (status != AG_OK) {
-    result->failed = 1;
-    snprintf(result->message, sizeof result->message, "%.500s", ag_message());
-  }
+  result->status = (uint32_t)status;
+  if (status != AG_OK) snprintf(result->message, sizeof result->message, "%.500s", ag_message());
   result->seconds = ag_clock_seconds() - start;
 }

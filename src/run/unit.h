@@ -1,4 +1,4 @@
-/* Doing one unit of attack: the network it needs, a lane for each thread, and the result. */
+/* Doing one unit of attack: the network it needs, an evaluator a thread, and the result. */
 #ifndef ADVGRID_RUN_UNIT_H
 #define ADVGRID_RUN_UNIT_H
 
@@ -18,8 +18,10 @@ void ag_unit_runner_destroy(ag_unit_runner **runner);
  *  between(context): called between this thread's shards; may be NULL. Not collective. */
 void ag_unit_run(ag_unit_runner *runner, size_t unit, void (*between)(void *), void *context,
                  ag_result_header *result);
-/** Bytes of a result with its outcomes. */
-size_t ag_result_bytes(const ag_plan *plan);
+/** Bytes of the largest result that the plan's units give. */
+size_t ag_result_capacity(const ag_plan *plan);
+/** Bytes of a result with the outcomes that it has. */
+size_t ag_result_bytes(const ag_result_header *result);
 /** The outcomes behind a header. */
 ag_outcome *ag_result_outcomes(ag_result_header *result);
 

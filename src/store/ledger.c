@@ -9,8 +9,8 @@
 /* Journals hold these as they are in memory. */
 _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
 _Static_assert(sizeof(ag_epoch) == 48, "the journal's epochs");
-_Static_assert(sizeof(ag_unit_record) == 32, "the journal's units");
-_Static_assert(sizeof(ag_model_record) == 16, "the journal's models");
+_Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
+_Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
 _Static_assert(sizeof(ag_provenance) == 1956, "the journal's runs");
 
 typedef struct entry {
@@ -170,7 +170,6 @@ static ag_status take_epoch(ag_model_state *model, const ag_record *record)
 {
   ag_epoch epoch;
   if (record->size != sizeof epoch) return bad_size("an epoch", record, sizeof epoch);
-  if (model->progress == AG_PROGRESS_DONE) return AG_OK;
   memcpy(&epoch, record->payload, sizeof epoch);
   forget_failure(&model->progress, &model->failure);
   while (model->epoch_count > 0 && model->epochs[model->epoch_count - 1].epoch >= epoch.epoch)
@@ -178,15 +177,32 @@ static ag_status take_epoch(ag_model_state *model, const ag_record *record)
   return append_epoch(model, &epoch);
 }
 
-static ag_status take_model(ag_model_state *model, const ag_record *record)
+/* Forgets what was done with other parameters than those of the model's record. */
+static void drop_units_of_others(ag_ledger *ledger, size_t index)
 {
+  const ag_plan *plan = ledger->plan;
+  const ag_digest *parameters = &ledger->models[index].record.parameters;
+  for (size_t i = 0; i < plan->unit_count; ++i) {
+    ag_unit_state *unit = &ledger->units[i];
+    if (plan->points[plan->units[i].point].model != index || unit->progress != AG_PROGRESS_DONE ||
+        memcmp(&unit->record.model, parameters, sizeof *parameters) == 0) {
+      continue;
+    }
+    unit->progress = AG_PROGRESS_MISSING;
+    ag_release(&unit->outcomes);
+  }
+}
+
+static ag_status take_model(ag_ledger *ledger, size_t index, const ag_record *record)
+{
+  ag_model_state *model = &ledger->models[index];
   if (record->size != sizeof model->record) {
     return bad_size("a model", record, sizeof model->record);
   }
-  if (model->progress == AG_PROGRESS_DONE) return AG_OK;
   forget_failure(&model->progress, &model->failure);
   memcpy(&model->record, record->payload, sizeof model->record);
   model->progress = AG_PROGRESS_DONE;
+  drop_units_of_others(ledger, index);
   return AG_OK;
 }
 
@@ -220,7 +236,10 @@ static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *rec
     return ag_fail(AG_BAD_STORE, "a unit has %u outcomes; expected %zu", head.outcomes,
                    unit->count);
   }
-  if (state->progress == AG_PROGRESS_DONE) return AG_OK;
+  ag_model_state *model = &ledger->models[ledger->plan->points[unit->point].model];
+  const bool other = model->progress == AG_PROGRESS_DONE &&
+                     memcmp(&head.model, &model->record.parameters, sizeof head.model) != 0;
+  if (other || state->progress == AG_PROGRESS_DONE) return AG_OK;
   const ag_status status =
       copy_outcomes(unit, (const char *)record->payload + sizeof head, &outcomes);
   if (status != AG_OK) return status;
@@ -229,16 +248,16 @@ static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *rec
   state->outcomes = outcomes;
   state->progress = AG_PROGRESS_DONE;
   /* Whoever did the unit had the model: one from a file says so in no other way. */
-  ag_model_state *model = &ledger->models[ledger->plan->points[unit->point].model];
   forget_failure(&model->progress, &model->failure);
   return AG_OK;
 }
 
-static ag_status take_for_model(ag_model_state *model, const ag_record *record)
+static ag_status take_for_model(ag_ledger *ledger, size_t index, const ag_record *record)
 {
+  ag_model_state *model = &ledger->models[index];
   switch (record->kind) {
   case AG_RECORD_EPOCH: return take_epoch(model, record);
-  case AG_RECORD_MODEL: return take_model(model, record);
+  case AG_RECORD_MODEL: return take_model(ledger, index, record);
   case AG_RECORD_FAILURE: return take_failure(&model->progress, &model->failure, record);
   default: return AG_OK;
   }
@@ -264,7 +283,7 @@ ag_status ag_ledger_take(void *context, const ag_record *record)
   if (record->kind == AG_RECORD_RUN) return take_run(ledger, record);
   for (size_t i = lower_bound(all->models, plan->model_count, key);
        i < plan->model_count && memcmp(&all->models[i].key, key, sizeof *key) == 0; ++i) {
-    AG_TRY(take_for_model(&ledger->models[all->models[i].index], record));
+    AG_TRY(take_for_model(ledger, all->models[i].index, record));
   }
   for (size_t i = lower_bound(all->units, plan->unit_count, key);
        i < plan->unit_count && memcmp(&all->units[i].key, key, sizeof *key) == 0; ++i) {

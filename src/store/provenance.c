@@ -4,13 +4,10 @@
 #include "advgrid/store.h"
 #include "store/results.h"
 
+#include <advgrid_commit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef ADVGRID_GIT_COMMIT
-#define ADVGRID_GIT_COMMIT "unknown"
-#endif
 
 /* Fills the whole field, zeros behind the text, so that the journal's bytes are defined. */
 static void set_text(char *field, size_t size, const char *text)

@@ -70,6 +70,13 @@ cleanup:
 
 /* ---- points ----------------------------------------------------------------------- */
 
+/* Zeros behind the name: readers take all the bytes of a field. */
+static void copy_name(const char *name, char field[AG_NAME_SIZE])
+{
+  memset(field, 0, AG_NAME_SIZE);
+  memcpy(field, name, strnlen(name, AG_NAME_SIZE));
+}
+
 static void fill_row(const ag_ledger *ledger, size_t index, const ag_outcome *outcomes,
                      size_t count, ag_result_row *row)
 {
@@ -78,8 +85,8 @@ static void fill_row(const ag_ledger *ledger, size_t index, const ag_outcome *ou
   const ag_model_unit *model = &plan->models[point->model];
   const ag_summary summary = ag_summarise(outcomes, count);
   ag_digest_text(&point->key, row->key);
-  memcpy(row->defense, plan->job->defenses[model->defense].name, sizeof row->defense);
-  memcpy(row->attack, plan->job->attacks[point->attack].name, sizeof row->attack);
+  copy_name(plan->job->defenses[model->defense].name, row->defense);
+  copy_name(plan->job->attacks[point->attack].name, row->attack);
   row->epsilon = plan->job->epsilons[point->epsilon].value;
   row->seed = plan->job->seeds[model->seed];
   row->images = summary.images;

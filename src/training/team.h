@@ -14,12 +14,12 @@ struct ag_team {
 /** The team of all ranks of a communicator. Not collective. */
 ag_team ag_team_of(MPI_Comm communicator);
 
-/** values[count] = sum over the team: overwritten on every rank. Collective. Fails with
- *  AG_MPI_FAILED. scratch: as long. */
-ag_status ag_team_sum_floats(const ag_team *team, size_t count, float *values, float *scratch);
+/** values[count] = sum over the team: overwritten on every rank. scratch: as long. Collective.
+ *  Here and everywhere a failure of MPI itself ends the program: its default handler is kept. */
+void ag_team_sum_floats(const ag_team *team, size_t count, float *values, float *scratch);
 /** The same for doubles; count <= 8. Collective. */
-ag_status ag_team_sum_doubles(const ag_team *team, size_t count, double *values);
-/** Lets no rank go on alone: returns `status`, or a failure where another rank has one.
+void ag_team_sum_doubles(const ag_team *team, size_t count, double *values);
+/** Lets no rank go on alone: returns `status`, or AG_ELSEWHERE where another rank has a failure.
  *  Collective. */
 ag_status ag_team_agree(const ag_team *team, ag_status status);
 

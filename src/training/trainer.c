@@ -163,45 +163,52 @@ static ag_status sum_slice(void *context, size_t item, size_t thread)
   return AG_OK;
 }
 
-/* Sums loss and correct predictions over lanes and ranks and sets the lanes' to zero. */
-static ag_status sum_counts(trainer *self, double sums[2])
+/* Sums loss and correct predictions over lanes and ranks and sets the lanes' to zero. Every rank
+ * comes here, also one whose shards failed, and all leave with a failure where one has. */
+static ag_status sum_counts(trainer *self, ag_status status, double sums[2])
 {
-  sums[0] = 0;
-  sums[1] = 0;
+  double all[3] = {0, 0, status != AG_OK};
   for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
-    sums[0] += self->lanes[i].loss;
-    sums[1] += self->lanes[i].correct;
+    all[0] += self->lanes[i].loss;
+    all[1] += self->lanes[i].correct;
     self->lanes[i].loss = 0;
     self->lanes[i].correct = 0;
   }
-  return ag_team_sum_doubles(self->team, 2, sums);
+  ag_team_sum_doubles(self->team, 3, all);
+  sums[0] = all[0];
+  sums[1] = all[1];
+  if (status != AG_OK || all[2] == 0) return status;
+  return ag_fail(AG_ELSEWHERE, "another rank failed");
+}
+
+static ag_status check_finite(const trainer *self, double loss, double norm)
+{
+  if (isfinite(loss) && isfinite(norm)) return AG_OK;
+  return ag_fail(AG_NOT_FINITE,
+                 "the loss or its gradient is not finite in epoch %u, step %zu of %zu",
+                 self->epoch + 1, self->first / self->batch + 1,
+                 (self->dataset->training.count + self->batch - 1) / self->batch);
 }
 
 static ag_status train_batch(trainer *self, double rate, double sums[2])
 {
-  ag_status status = AG_OK;
   const size_t floats = ag_network_floats(self->network);
   float *gradients = self->lanes[0].gradients;
   const size_t local = share_of(self, shards_of(self, self->count));
-  AG_TRY(ag_pool_run(self->pool, local, train_shard, NULL, self));
-  if (ag_pool_threads(self->pool) > 1) {
-    AG_TRY(ag_pool_run(self->pool, (floats + SLICE - 1) / SLICE, sum_slice, NULL, self));
+  ag_status status = ag_pool_run(self->pool, local, train_shard, NULL, self);
+  if (status == AG_OK && ag_pool_threads(self->pool) > 1) {
+    status = ag_pool_run(self->pool, (floats + SLICE - 1) / SLICE, sum_slice, NULL, self);
   }
-  AG_TRY(sum_counts(self, sums));
-  AG_TRY(ag_team_sum_floats(self->team, floats, gradients, self->scratch));
+  status = sum_counts(self, status, sums);
+  if (status != AG_OK) return status;
+  ag_team_sum_floats(self->team, floats, gradients, self->scratch);
   const double norm = ag_gradient_clip(
       self->network, ag_settings_number(&self->training->settings, "clip"), gradients);
-  if (!isfinite(sums[0]) || !isfinite(norm)) {
-    status = ag_fail(AG_NOT_FINITE,
-                     "the loss or its gradient is not finite in epoch %u, step %zu of %zu",
-                     self->epoch + 1, self->first / self->batch + 1,
-                     (self->dataset->training.count + self->batch - 1) / self->batch);
-    goto cleanup;
-  }
+  status = check_finite(self, sums[0], norm);
+  if (status != AG_OK) return status;
   ag_optimizer_step(&self->training->optimizer, self->network, rate, gradients, self->velocity);
   memset(gradients, 0, floats * sizeof *gradients);
-cleanup:
-  return status;
+  return AG_OK;
 }
 
 /* ---- one epoch ---- */
@@ -231,7 +238,7 @@ static ag_status validate(trainer *self, double *accuracy)
   if (images == 0) return AG_OK;
   ag_status status =
       ag_pool_run(self->pool, share_of(self, shards_of(self, images)), validate_shard, NULL, self);
-  if (status == AG_OK) status = sum_counts(self, sums);
+  status = sum_counts(self, status, sums);
   if (status == AG_OK) *accuracy = sums[1] / (double)images;
   return status;
 }

@@ -22,7 +22,7 @@ static const char smallest[] = "attacks: [{kind: pgd}]\nepsilons: [8/255]\n";
 
 static const char largest[] =
     "name: all-1.0_x\n"
-    "seeds: [3, 0, 9007199254740992]\n"
+    "seeds: [3, 0, 281474976710656]\n"
     "dataset: {kind: synthetic, training_images: 1000, test_images: 300, validation_images: 50}\n"
     "model: {kind: base, dropout: 0.25}\n"
     "training:\n"
@@ -88,6 +88,15 @@ static void evaluates_all_images_of_a_small_test_set(void **state)
   ag_job_destroy(&job);
 }
 
+/* A small batch alone is no mistake: nobody asked for the larger shard. */
+static void takes_a_small_batch_as_one_shard(void **state)
+{
+  (void)state;
+  ag_job *job = read_job("training: {batch: 12}\nattacks: [{kind: fgsm}]\nepsilons: [0]\n");
+  assert_int_equal(ag_settings_count(&job->training.settings, "shard"), 12);
+  ag_job_destroy(&job);
+}
+
 static void takes_what_is_given(void **state)
 {
   (void)state;
@@ -95,7 +104,7 @@ static void takes_what_is_given(void **state)
   assert_string_equal(job->name, "all-1.0_x");
   assert_int_equal(job->seed_count, 3);
   assert_int_equal(job->seeds[1], 0);
-  assert_true(job->seeds[2] == UINT64_C(9007199254740992));
+  assert_true(job->seeds[2] == UINT64_C(281474976710656));
   assert_int_equal(ag_settings_count(&job->dataset.settings, "training_images"), 1000);
   assert_true(ag_settings_number(&job->model.settings, "dropout") == 0.25);
   assert_int_equal(ag_settings_count(&job->training.settings, "batch"), 64);
@@ -175,7 +184,7 @@ static void prints_in_the_form_of_the_design(void **state)
   ag_text text = {0};
   assert_int_equal(ag_job_print(job, &text), AG_OK);
   static const char *const lines[] = {
-      "name: all-1.0_x\nseeds: [3, 0, 9007199254740992]\ndataset: {kind: synthetic,",
+      "name: all-1.0_x\nseeds: [3, 0, 281474976710656]\ndataset: {kind: synthetic,",
       "\nmodel: {kind: base, dropout: 0.25}\ntraining:\n  epochs: 3\n  batch: 64\n  shard: 16\n",
       "\n  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n",
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",

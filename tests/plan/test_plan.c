@@ -138,7 +138,7 @@ static void counts_flops_and_bytes(void **state)
       const size_t one = ag_evaluator_bytes(&job->defenses[d], network, &job->attacks[a], 16);
       scratch = one > scratch ? one : scratch;
     }
-    const size_t here = 12 * ag_network_floats(network) + scratch;
+    const size_t here = 16 * ag_network_floats(network) + scratch;
     bytes = here > bytes ? here : bytes;
     ag_network_destroy(&network);
   }

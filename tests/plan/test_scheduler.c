@@ -17,7 +17,6 @@ typedef struct setting {
   double costs[UNITS];
   bool done[UNITS];
   size_t open;
-  double total;
 } setting;
 
 static setting make_setting(void)
@@ -29,7 +28,6 @@ static setting make_setting(void)
     made.done[i] = ag_random_below(&random, 3) == 0;
     if (made.done[i]) continue;
     ++made.open;
-    made.total += made.costs[i];
   }
   return made;
 }
@@ -48,15 +46,12 @@ static void hands_out_each_unit_once_and_longest_first(void **state)
   const setting from = make_setting();
   ag_scheduler *scheduler = NULL;
   assert_int_equal(ag_scheduler_create(from.costs, from.done, UNITS, RANKS, &scheduler), AG_OK);
-  assert_int_equal(ag_scheduler_open(scheduler), from.open);
-  assert_true(ag_scheduler_cost_total(scheduler) == from.total);
   bool given[UNITS] = {false};
   size_t held[RANKS][2];
   size_t counts[RANKS] = {0};
   size_t handed = 0;
   size_t finished = 0;
   size_t last = UNITS;
-  double cost = 0;
   ag_random random = ag_random_stream(2, AG_PURPOSE_TEST, 0, 0);
   while (finished < from.open) {
     const size_t rank = ag_random_below(&random, RANKS);
@@ -75,16 +70,12 @@ static void hands_out_each_unit_once_and_longest_first(void **state)
       const size_t unit = held[rank][which];
       held[rank][which] = held[rank][--counts[rank]];
       ag_scheduler_finish(scheduler, rank, unit);
-      cost += from.costs[unit];
       ++finished;
     }
     assert_int_equal(ag_scheduler_held(scheduler, rank), counts[rank]);
-    assert_int_equal(ag_scheduler_open(scheduler), from.open - finished);
-    assert_true(ag_scheduler_cost_done(scheduler) == cost);
   }
   for (size_t i = 0; i < UNITS; ++i)
     assert_true(given[i] != from.done[i]);
-  assert_true(ag_scheduler_cost_done(scheduler) == ag_scheduler_cost_total(scheduler));
   ag_scheduler_destroy(&scheduler);
   assert_null(scheduler);
 }
@@ -110,7 +101,10 @@ static void lets_all_ranks_end_together(void **state)
   double end = 0;
   for (size_t i = 0; i < RANKS; ++i)
     end = clocks[i] > end ? clocks[i] : end;
-  const double mean = ag_scheduler_cost_total(scheduler) / RANKS;
+  double total = 0;
+  for (size_t i = 0; i < UNITS; ++i)
+    total += from.costs[i];
+  const double mean = total / RANKS;
   assert_true(end >= mean && end <= mean + 1e12);
   ag_scheduler_destroy(&scheduler);
 }
@@ -124,11 +118,9 @@ static void has_nothing_for_no_units(void **state)
   size_t unit = 0;
   assert_int_equal(ag_scheduler_create(NULL, NULL, 0, 3, &scheduler), AG_OK);
   assert_false(ag_scheduler_next(scheduler, 2, &unit));
-  assert_int_equal(ag_scheduler_open(scheduler), 0);
   ag_scheduler_destroy(&scheduler);
   assert_int_equal(ag_scheduler_create(costs, done, 2, 1, &scheduler), AG_OK);
   assert_false(ag_scheduler_next(scheduler, 0, &unit));
-  assert_true(ag_scheduler_cost_total(scheduler) == 0);
   ag_scheduler_destroy(&scheduler);
   assert_int_equal(ag_scheduler_create(costs, NULL, 2, 0, &scheduler), AG_INVALID_ARGUMENT);
   assert_null(scheduler);

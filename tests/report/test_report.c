@@ -27,7 +27,7 @@ static fixture start(void)
 
 static void fill(fixture *f)
 {
-  const ag_model_record record = {1, 1};
+  const ag_model_record record = {.seconds = 1, .images = 1};
   const char diverged[] = "the loss is not finite in epoch 2, step 3 of 9";
   const char broken[] = "value 7 went too far";
   assert_int_equal(
@@ -155,6 +155,7 @@ static void status_counts_given_models(void **state)
   (void)state;
   fixture f = start();
   f.small->models[3].flops = 0;
+  f.small->models[3].from_file = true;
   assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
   (void)line(&f, "models        1 of 4 done\n");
   stop(&f);

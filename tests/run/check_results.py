@@ -89,7 +89,10 @@ def results_make_sense(program):
     with h5py.File(os.path.join(out, "results.h5")) as file:
         check(file.attrs["complete"] == 1 and file.attrs["ranks"] == 2, "attributes")
         check(len(file["training/none"]) == 6, "epochs")
-        check(file.attrs["job"] == open(path, encoding="utf-8").read(), "the job's text")
+        with open(os.path.join(out, "job.yaml"), encoding="utf-8") as job_text:
+            check(file.attrs["job"] == job_text.read(), "the job's text")
+        names = set(file["results"]["defense"]) | set(file["results"]["attack"])
+        check(names == {b"none", b"fgsm", b"pgd"}, f"names with more than their letters: {names}")
 
 
 def job_in_the_folder_runs_again(program):

@@ -153,6 +153,42 @@ def other_training_is_another_model(program):
     check(len(rows(out)) == 6, "rows of what the job no longer asks for")
 
 
-main([again_does_nothing, killed_and_continued, killed_in_training,
+def clean_counts(folder):
+    """By model, the different counts of correct images: one, if all its rows are of one network."""
+    counts = {}
+    for row in rows(folder):
+        counts.setdefault((row["defense"], row["seed"]), set()).add(row["clean_correct"])
+    return counts
+
+
+def a_row_is_of_one_network(program):
+    """Edited to and fro, under swapped names, retrained by other ranks: no row mixes networks."""
+    out, fresh = program.path("out"), program.path("fresh")
+    short, long = dict(epochs=1, epsilons="[0]"), dict(epochs=6, epsilons="[0]")
+    program.run("run", program.write("a.yaml", job(**short)), "-o", out, ranks=1)
+    program.run("run", program.write("b.yaml", job(**long)), "-o", out, ranks=1)
+    more = program.write("c.yaml", job(epochs=1, epsilons="[0, 4/255]"))
+    program.run("run", more, "-o", out, ranks=1)
+    program.run("run", more, "-o", fresh, ranks=1)
+    check(clean_counts(out) == clean_counts(fresh), f"{clean_counts(out)}, {clean_counts(fresh)}")
+    check_same_samples(samples(out), samples(fresh), "edited to and fro")
+
+    noise = "{{kind: gaussian-noise, name: {}, sigma: 0.3, draws: 2}}"
+    plain = "{{kind: none, name: {}}}"
+    swapped = program.path("swapped")
+    for names, epsilons in (("ab", "[0]"), ("ba", "[0, 4/255]")):
+        text = job(epsilons=epsilons, defenses=f"[{plain.format(names[0])}, {noise.format(names[1])}]")
+        program.run("run", program.write("s.yaml", text), "-o", swapped, ranks=1)
+    check(all(len(counts) == 1 for counts in clean_counts(swapped).values()),
+          f"{clean_counts(swapped)}")
+
+    os.remove(os.path.join(fresh, "models", "none.h5"))
+    program.run("run", program.write("d.yaml", job(epochs=1, epsilons="[0, 4/255, 8/255]")),
+                "-o", fresh, ranks=3)
+    check(all(len(counts) == 1 for counts in clean_counts(fresh).values()),
+          f"{clean_counts(fresh)}")
+
+
+main([again_does_nothing, a_row_is_of_one_network, killed_and_continued, killed_in_training,
       a_rank_that_dies_loses_its_unit_alone, one_run_at_a_time, torn_record_is_left_out,
       an_epsilon_more, other_training_is_another_model])

@@ -105,8 +105,31 @@ static void models(void **state)
   assert_int_equal(take(both.ledger, AG_RECORD_FAILURE, key, "late", 4), AG_OK);
   assert_int_equal(model->progress, AG_PROGRESS_DONE);
   assert_null(model->failure);
-  assert_int_equal(model->record.images, 1000);
+  assert_int_equal(model->record.images, 1);
   assert_int_equal(ag_ledger_point(both.ledger, 4), AG_PROGRESS_MISSING);
+  finish(&both);
+}
+
+/* What was done with other parameters does not stand: neither before the model's record comes nor
+ * after; what was done with the same ones does. */
+static void units_belong_to_parameters(void **state)
+{
+  (void)state;
+  fixture both = start();
+  const ag_digest key = small_key("model", 0);
+  const ag_model_record first = {.parameters = {{0}}};
+  const ag_model_record second = {.parameters = {{2}}};
+  assert_int_equal(take(both.ledger, AG_RECORD_MODEL, key, &first, sizeof first), AG_OK);
+  take_unit_done(both.ledger, 0); /* its digest is zero */
+  take_unit_done(both.ledger, 8); /* of another model */
+  assert_int_equal(take(both.ledger, AG_RECORD_MODEL, key, &first, sizeof first), AG_OK);
+  assert_int_equal(both.ledger->units[0].progress, AG_PROGRESS_DONE);
+  assert_int_equal(take(both.ledger, AG_RECORD_MODEL, key, &second, sizeof second), AG_OK);
+  assert_int_equal(both.ledger->units[0].progress, AG_PROGRESS_MISSING);
+  assert_null(both.ledger->units[0].outcomes);
+  assert_int_equal(both.ledger->units[8].progress, AG_PROGRESS_DONE);
+  take_unit_done(both.ledger, 0);
+  assert_int_equal(both.ledger->units[0].progress, AG_PROGRESS_MISSING);
   finish(&both);
 }
 
@@ -151,8 +174,10 @@ static void epochs(void **state)
     assert_true(model->epochs[i].epoch == i + 1 && model->epochs[i].loss == 301 + i);
   assert_int_equal(
       take(both.ledger, AG_RECORD_MODEL, small_key("model", 2), &record, sizeof record), AG_OK);
+  /* A model that is trained, and trained anew. */
   take_epoch(both.ledger, 1, 400);
-  assert_int_equal(model->epoch_count, 3);
+  assert_int_equal(model->epoch_count, 1);
+  assert_int_equal(model->progress, AG_PROGRESS_DONE);
   finish(&both);
 }
 
@@ -249,6 +274,7 @@ int main(void)
       cmocka_unit_test(every_unit_is_found),
       cmocka_unit_test(failure_then_done),
       cmocka_unit_test(models),
+      cmocka_unit_test(units_belong_to_parameters),
       cmocka_unit_test(model_from_file),
       cmocka_unit_test(epochs),
       cmocka_unit_test(runs),
