@@ -267,6 +267,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(fills_in_defaults),
+      TEST(takes_a_small_batch_as_one_shard),
       TEST(evaluates_all_images_of_a_small_test_set),
       TEST(takes_what_is_given),
       TEST(prints_what_reads_back_the_same),
