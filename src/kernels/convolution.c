@@ -2,7 +2,7 @@
  * ("im2col"), [out_height * out_width, kernel * kernel * in_channels].
  * One image at a time: the rows of a product are not all computed alike, so an image that
  * shared its product with others could change with their number. */
-#include "advgrid/kernels.h"
+#include "kernels/convolution.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -177,14 +177,24 @@ static const ag_convolution_kernel im2col = {
     .weight_gradient = im2col_weight_gradient,
 };
 
-/* The fastest first; the last takes any shape. */
-static const ag_convolution_kernel *const kernels[] = {&im2col};
+static const ag_convolution_kernel *const rows[] = {
+#ifdef __x86_64__
+    &ag_convolution_winograd_avx512,
+    &ag_convolution_winograd_avx2,
+#endif
+    &im2col,
+};
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+const ag_convolution_kernel *ag_convolution_row(size_t index)
+{
+  return index < ROWS ? rows[index] : NULL;
+}
 
 const ag_convolution_kernel *ag_convolution_choose(const ag_convolution_shape *shape)
 {
-  const size_t last = sizeof kernels / sizeof kernels[0] - 1;
   size_t row = 0;
-  while (row < last && !kernels[row]->supports(shape))
+  while (row < ROWS - 1 && !rows[row]->supports(shape))
     ++row;
-  return kernels[row];
+  return rows[row];
 }
