@@ -24,11 +24,9 @@ enum { SIZES = sizeof cases / sizeof cases[0], ROWS = 4, CASES = ROWS * SIZES };
 static const ag_convolution_kernel *supporting_row(const ag_convolution_shape *shape, size_t which)
 {
   const ag_convolution_kernel *found = NULL;
-  const ag_convolution_kernel *row = NULL;
-  size_t seen = 0;
-  for (size_t i = 0; (row = ag_convolution_row(i)) != NULL && seen <= which; ++i) {
-    if (!row->supports(shape)) continue;
-    found = row;
+  for (size_t i = 0, seen = 0; ag_convolution_row(i) != NULL && seen <= which; ++i) {
+    if (!ag_convolution_row(i)->supports(shape)) continue;
+    found = ag_convolution_row(i);
     ++seen;
   }
   return found;
