@@ -1,5 +1,5 @@
 /* Training the models of a plan, and the records and files that come of it. */
-#include "run/session.h"
+#include "run/models.h"
 #include "run/unit.h"
 
 #include <string.h>

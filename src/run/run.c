@@ -1,5 +1,6 @@
 /* A job from its file to its result file. */
-#include "run/session.h"
+#include "run/models.h"
+#include "run/open_work.h"
 
 static ag_status write_results(ag_session *session)
 {
@@ -21,8 +22,11 @@ ag_status ag_run(const ag_run_request *request, MPI_Comm communicator)
   ag_status status = AG_OK;
   ag_session session;
   AG_TRY(ag_session_open(&session, request, communicator));
+  AG_TRY(ag_ranks_agree(communicator, ag_models_check(&session)));
+  AG_TRY(ag_session_open_folder(&session));
+  AG_TRY(ag_open_models_find(&session));
   AG_TRY(ag_models_train(&session));
-  ag_session_find_open_units(&session);
+  ag_open_units_find(&session);
   status = session.team.rank == 0 ? ag_units_coordinate(&session) : ag_units_work(&session);
   AG_TRY(ag_ranks_agree(communicator, status));
   AG_TRY(ag_ranks_agree(communicator, write_results(&session)));

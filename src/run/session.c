@@ -175,53 +175,9 @@ cleanup:
   return status;
 }
 
-/* ---- what is left to do ---- */
-
-/* The meter counts what earlier runs have done as done. */
-static void start_meter(ag_session *session)
-{
-  const ag_plan *plan = session->plan;
-  double done = 0;
-  for (size_t i = 0; i < plan->model_count; ++i) {
-    if (session->model_closed[i]) done += plan->models[i].flops;
-  }
-  for (size_t i = 0; i < plan->unit_count; ++i) {
-    if (session->ledger->units[i].progress == AG_PROGRESS_DONE) done += plan->units[i].flops;
-  }
-  ag_meter_start(&session->meter, true, plan->training_flops + plan->attack_flops, done);
-}
-
-static ag_status find_open_models(ag_session *session)
-{
-  ag_status status = AG_OK;
-  const ag_plan *plan = session->plan;
-  AG_TRY(ag_allocate(plan->model_count, 1, &session->model_closed));
-  AG_TRY(ag_allocate(plan->unit_count, 1, &session->unit_closed));
-  for (size_t i = 0; i < plan->model_count && session->team.rank == 0; ++i) {
-    bool closed = plan->models[i].from_file;
-    if (!closed) AG_TRY(ag_model_is_trained(session, i, &closed));
-    session->model_closed[i] = closed;
-  }
-  if (session->team.rank == 0) start_meter(session);
-cleanup:
-  return status;
-}
-
-void ag_session_find_open_units(ag_session *session)
-{
-  const ag_plan *plan = session->plan;
-  for (size_t i = 0; i < plan->unit_count && session->team.rank == 0; ++i) {
-    const size_t model = plan->points[plan->units[i].point].model;
-    session->unit_closed[i] = session->ledger->units[i].progress == AG_PROGRESS_DONE ||
-                              session->ledger->models[model].progress == AG_PROGRESS_FAILED;
-  }
-  MPI_Bcast(session->unit_closed, (int)plan->unit_count, MPI_BYTE, 0, session->team.communicator);
-}
-
 ag_status ag_session_open(ag_session *session, const ag_run_request *request, MPI_Comm communicator)
 {
   ag_status status = AG_OK;
-  char hosts[1024];
   memset(session, 0, sizeof *session);
   session->request = request;
   session->team = ag_team_of(communicator);
@@ -235,14 +191,18 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(digest_models(session));
   AG_TRY(
       ag_ranks_agree(communicator, ag_plan_create(session->job, &session->inputs, &session->plan)));
-  AG_TRY(ag_ranks_agree(communicator, ag_models_check(session)));
-  AG_TRY(ag_hosts_gather(communicator, sizeof hosts, hosts));
-  if (session->team.rank == 0) status = open_folder(session, hosts);
-  AG_TRY(ag_ranks_agree(communicator, status));
-  AG_TRY(ag_ranks_agree(communicator, find_open_models(session)));
-  MPI_Bcast(session->model_closed, (int)session->plan->model_count, MPI_BYTE, 0, communicator);
 cleanup:
   return status;
+}
+
+ag_status ag_session_open_folder(ag_session *session)
+{
+  char hosts[1024];
+  MPI_Comm communicator = session->team.communicator;
+  ag_status status = ag_hosts_gather(communicator, sizeof hosts, hosts);
+  if (status != AG_OK) return status;
+  if (session->team.rank == 0) status = open_folder(session, hosts);
+  return ag_ranks_agree(communicator, status);
 }
 
 void ag_session_close(ag_session *session)

@@ -28,30 +28,17 @@ typedef struct ag_session {
   ag_ledger *ledger;
 } ag_session;
 
-/** Reads the job and the dataset, makes the plan, opens the result folder. Collective; zeroes
- *  the session first, and on failure leaves what ag_session_close frees. */
+/** Reads the job and the dataset and makes the plan; writes nothing. Collective; zeroes the session
+ *  first, and on failure leaves what ag_session_close frees. */
 ag_status ag_session_open(ag_session *session, const ag_run_request *request,
                           MPI_Comm communicator);
+/** Makes and opens the result folder and its journal, and records that a run has started.
+ *  Collective. */
+ag_status ag_session_open_folder(ag_session *session);
 void ag_session_close(ag_session *session);
-
-/** Finds out on rank 0, and tells all, which units need not or cannot be done. Collective; after
- *  the models are trained. */
-void ag_session_find_open_units(ag_session *session);
 
 /** Appends a record to the journal and takes it into the ledger. Rank 0 alone. */
 ag_status ag_session_record(ag_session *session, const ag_record *record);
-
-/** True where the journal has the model as trained and its file holds just those parameters. A
- *  file that is missing, damaged or another model's is said, and is no failure. Rank 0 alone. */
-ag_status ag_model_is_trained(ag_session *session, size_t model, bool *trained);
-
-/** Checks on rank 0 that every model file that a defense names fits its network. */
-ag_status ag_models_check(const ag_session *session);
-
-/** Trains every model that is not trained, all ranks together, one after the other. A model
- *  whose training fails by its numbers is recorded as failed. Collective.
- */
-ag_status ag_models_train(ag_session *session);
 
 /** Does all open units: rank 0 hands them out and does some itself, the others work. Collective. */
 ag_status ag_units_coordinate(ag_session *session);
