@@ -1,6 +1,27 @@
 /* Convolution and dense: the layers that learn. */
 #include "network/layer.h"
 
+/* A weight of height x width positions from the layer's inputs to its outputs, and a bias. */
+static void add_weight_and_bias(ag_layer *layer, ag_layout layout, size_t height, size_t width)
+{
+  const size_t outputs = layer->description.channels;
+  ag_layer_add_parameter(layer, "weight",
+                         (ag_parameter){.layout = layout,
+                                        .height = height,
+                                        .width = width,
+                                        .in = layer->in.channels,
+                                        .out = outputs,
+                                        .trained = true,
+                                        .decayed = true});
+  ag_layer_add_parameter(layer, "bias",
+                         (ag_parameter){.layout = AG_LAYOUT_VECTOR,
+                                        .height = 1,
+                                        .width = 1,
+                                        .in = 1,
+                                        .out = outputs,
+                                        .trained = true});
+}
+
 static ag_status prepare_convolution(ag_layer *layer)
 {
   const ag_layer_description *wanted = &layer->description;
@@ -18,21 +39,7 @@ static ag_status prepare_convolution(ag_layer *layer)
   layer->convolution_kernel = ag_convolution_choose(&layer->convolution);
   layer->out =
       (ag_shape){layer->convolution.out_height, layer->convolution.out_width, wanted->channels};
-  ag_layer_add_parameter(layer, "weight",
-                         (ag_parameter){.layout = AG_LAYOUT_CONVOLUTION,
-                                        .height = wanted->kernel,
-                                        .width = wanted->kernel,
-                                        .in = layer->in.channels,
-                                        .out = wanted->channels,
-                                        .trained = true,
-                                        .decayed = true});
-  ag_layer_add_parameter(layer, "bias",
-                         (ag_parameter){.layout = AG_LAYOUT_VECTOR,
-                                        .height = 1,
-                                        .width = 1,
-                                        .in = 1,
-                                        .out = wanted->channels,
-                                        .trained = true});
+  add_weight_and_bias(layer, AG_LAYOUT_CONVOLUTION, wanted->kernel, wanted->kernel);
   const double product = 2.0 * (double)(layer->out.height * layer->out.width) *
                          (double)(wanted->kernel * wanted->kernel) *
                          (double)(layer->in.channels * wanted->channels);
@@ -85,21 +92,7 @@ static ag_status prepare_dense(ag_layer *layer)
   const size_t outputs = layer->description.channels;
   if (outputs == 0) return ag_fail(AG_INVALID_ARGUMENT, "a dense layer needs at least one output");
   layer->out = (ag_shape){1, 1, outputs};
-  ag_layer_add_parameter(layer, "weight",
-                         (ag_parameter){.layout = AG_LAYOUT_DENSE,
-                                        .height = in.height,
-                                        .width = in.width,
-                                        .in = in.channels,
-                                        .out = outputs,
-                                        .trained = true,
-                                        .decayed = true});
-  ag_layer_add_parameter(layer, "bias",
-                         (ag_parameter){.layout = AG_LAYOUT_VECTOR,
-                                        .height = 1,
-                                        .width = 1,
-                                        .in = 1,
-                                        .out = outputs,
-                                        .trained = true});
+  add_weight_and_bias(layer, AG_LAYOUT_DENSE, in.height, in.width);
   const double product = 2.0 * (double)(in.height * in.width * in.channels) * (double)outputs;
   layer->flops = (ag_flops){product, product, product};
   return AG_OK;
