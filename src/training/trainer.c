@@ -2,6 +2,7 @@
  * A batch is cut into shards; shard s goes to rank s mod ranks and there to a thread, which takes
  * it through the network alone. Gradients are summed over shards, threads and ranks, and every
  * rank makes the same step. */
+#include "advgrid/attack.h"
 #include "training/team.h"
 
 #include <math.h>
@@ -109,11 +110,9 @@ static void count_correct(const trainer *self, lane *mine, const float *logits, 
   const size_t classes = ag_network_classes(self->network);
   const size_t stride = ag_network_logit_stride(self->network);
   for (size_t i = 0; i < count; ++i) {
-    size_t best = 0;
-    for (size_t c = 1; c < classes; ++c) {
-      if (logits[i * stride + c] > logits[i * stride + best]) best = c;
-    }
-    mine->correct += best == mine->labels[i];
+    uint8_t prediction = 0;
+    ag_margin(logits + i * stride, classes, mine->labels[i], &prediction);
+    mine->correct += prediction == mine->labels[i];
   }
 }
 
