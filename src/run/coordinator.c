@@ -62,15 +62,11 @@ static ag_status record_failed(ag_session *session, const ag_result_header *resu
 {
   const ag_unit *unit = &session->plan->units[result->unit];
   const ag_point *point = &session->plan->points[unit->point];
-  ++session->failures;
   ag_meter_say(&session->meter, "%s, %s at epsilon %s, images %zu to %zu failed: %s",
                session->plan->models[point->model].name, session->job->attacks[point->attack].name,
                session->job->epsilons[point->epsilon].text, unit->first,
                unit->first + unit->count - 1, result->message);
-  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_FAILURE,
-                                                 .key = unit->key,
-                                                 .payload = result->message,
-                                                 .size = strlen(result->message)});
+  return ag_session_record_failure(session, &unit->key, result->message);
 }
 
 /* Where a unit's own numbers are at fault the others go on. Any other failure is the rank's, which

@@ -74,13 +74,8 @@ static ag_status record_failed(ag_session *session, size_t model)
 {
   const ag_model_unit *unit = &session->plan->models[model];
   if (session->team.rank != 0) return AG_OK;
-  const char *reason = ag_message();
-  ++session->failures;
-  ag_meter_say(&session->meter, "%s failed: %s", unit->name, reason);
-  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_FAILURE,
-                                                 .key = unit->key,
-                                                 .payload = reason,
-                                                 .size = strlen(reason)});
+  ag_meter_say(&session->meter, "%s failed: %s", unit->name, ag_message());
+  return ag_session_record_failure(session, &unit->key, ag_message());
 }
 
 static ag_status train_model(ag_session *session, size_t model)

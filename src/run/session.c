@@ -128,6 +128,15 @@ ag_status ag_session_record(ag_session *session, const ag_record *record)
   return status == AG_OK ? ag_ledger_take(session->ledger, record) : status;
 }
 
+ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason)
+{
+  ++session->failures;
+  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_FAILURE,
+                                                 .key = *key,
+                                                 .payload = reason,
+                                                 .size = strlen(reason)});
+}
+
 static ag_status record_run(ag_session *session, const char *hosts)
 {
   ag_provenance provenance = {0};

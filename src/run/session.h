@@ -39,6 +39,8 @@ void ag_session_close(ag_session *session);
 
 /** Appends a record to the journal and takes it into the ledger. Rank 0 alone. */
 ag_status ag_session_record(ag_session *session, const ag_record *record);
+/** Counts and records that the model or unit of that key failed, and why. Rank 0 alone. */
+ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason);
 
 /** Does all open units: rank 0 hands them out and does some itself, the others work. Collective. */
 ag_status ag_units_coordinate(ag_session *session);
