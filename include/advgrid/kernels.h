@@ -36,41 +36,84 @@ ag_status ag_gemm_prepare(size_t threads);
 /** The library's own description of its version, build and kernel. Static text. */
 const char *ag_gemm_library(void);
 
+/* ---- instruction sets --------------------------------------------------------- */
+
+/* The kernels that are compiled once for each instruction set, at its full width. */
+typedef struct ag_variant ag_variant;
+
+/** The variant of that name ("avx512", "avx2", "baseline"), or for "auto" the widest that this
+ *  processor runs; NULL where it does not run it or there is none of that name. Static. */
+const ag_variant *ag_variant_find(const char *name);
+const char *ag_variant_name(const ag_variant *variant);
+
 /* ---- convolution ------------------------------------------------------------- */
 
 /* Cross-correlation, as the field calls convolution:
- *   y[i,j,o] = b[o] + sum_{p,q,c} w[p,q,c,o] x[i*stride + p - padding, j*stride + q - padding, c]
- * with x zero outside. Channels are counts padded to AG_CHANNEL_BLOCK. The weights are
- * [kernel, kernel, in_channels, out_channels]. */
+ *   z[i,j,o] = b[o] + sum_{p,q,c} w[p,q,c,o] x[i*stride + p - padding, j*stride + q - padding, c]
+ * with x zero outside, and what follows it in the same pass over memory: with `relu` max(z, 0),
+ * with `pooled` then the largest of each 2x2, two apart. The result is y. Channels are counts
+ * padded to AG_CHANNEL_BLOCK. The weights are [kernel, kernel, in_channels, out_channels]. */
 typedef struct ag_convolution_shape {
   size_t in_height, in_width, in_channels;
-  size_t out_height, out_width, out_channels;
+  size_t out_height, out_width, out_channels; /* of z */
   size_t kernel, stride, padding;
+  size_t in_used; /* channels of x that are no padding; 0 is taken as all */
+  bool relu, pooled;
 } ag_convolution_shape;
 
-/** Fills in out_height and out_width from the rest; AG_INVALID_ARGUMENT where the
- *  kernel does not fit or a size is zero. */
+/** Fills in out_height, out_width and in_used from the rest; AG_INVALID_ARGUMENT where the
+ *  kernel or the pooling does not fit or a size is zero. */
 ag_status ag_convolution_shape_complete(ag_convolution_shape *shape);
+
+/* The size of y. */
+static inline size_t ag_convolution_result_height(const ag_convolution_shape *shape)
+{
+  return shape->pooled ? shape->out_height / 2 : shape->out_height;
+}
+static inline size_t ag_convolution_result_width(const ag_convolution_shape *shape)
+{
+  return shape->pooled ? shape->out_width / 2 : shape->out_width;
+}
+
+/* What `chosen` holds where no value of a window passes its gradient on, since ReLU cut it off;
+ * else p * 2 + q of the first largest. */
+enum { AG_CHOSEN_NONE = 4 };
+
+/* The backward pass of one shard. */
+typedef struct ag_convolution_backward {
+  const float *x;        /* of the forward pass; read for dw */
+  const float *prepared; /* the weights */
+  const float *y;        /* of the forward pass; its sign is read for a relu that is not pooled */
+  const uint8_t *chosen; /* of the forward pass, where pooled */
+  const float *dy;       /* of y's size */
+  float *dw, *db;        /* += the gradients of weights and bias; both NULL: not wanted */
+  float *dx;             /* = the gradient of x; NULL: not wanted */
+  float *scratch;
+} ag_convolution_backward;
 
 /* One way to compute a convolution: a row of the table that a layer chooses from. */
 typedef struct ag_convolution_kernel {
   const char *name;
   bool (*supports)(const ag_convolution_shape *shape);
-  /* Floats of scratch that any of the three calls needs for `count` images. */
+  /* The weights as the passes read them: made once a step, for all shards. `prepare` makes part
+   * `part` of `parts`, so that threads may share it. */
+  size_t (*prepared_floats)(const ag_convolution_shape *shape);
+  void (*prepare)(const ag_convolution_shape *shape, size_t part, size_t parts,
+                  const float *weights, float *prepared);
+  /* Floats of scratch that a pass over `count` images needs. */
   size_t (*scratch_floats)(const ag_convolution_shape *shape, size_t count);
-  /* y: overwritten. bias: [out_channels]. */
+  /* y, and chosen [of y's size] where pooled: overwritten. bias: [out_channels]. */
   void (*forward)(const ag_convolution_shape *shape, size_t count, const float *x,
-                  const float *weights, const float *bias, float *y, float *scratch);
-  /* dx = adjoint of x -> y applied to dy: overwritten. */
-  void (*input_gradient)(const ag_convolution_shape *shape, size_t count, const float *dy,
-                         const float *weights, float *dx, float *scratch);
-  /* dw += sum over images of the gradient with respect to the weights: accumulated. */
-  void (*weight_gradient)(const ag_convolution_shape *shape, size_t count, const float *x,
-                          const float *dy, float *dw, float *scratch);
+                  const float *prepared, const float *bias, float *y, uint8_t *chosen,
+                  float *scratch);
+  void (*backward)(const ag_convolution_shape *shape, size_t count,
+                   const ag_convolution_backward *call);
 } ag_convolution_kernel;
 
-/** The first row of the table that supports the shape (the last one takes any). Static. */
-const ag_convolution_kernel *ag_convolution_choose(const ag_convolution_shape *shape);
+/** The way to compute a shape: `name` where it supports it, else, and with "auto", the fastest that
+ *  does; im2col takes any. Static. */
+const ag_convolution_kernel *ag_convolution_choose(const ag_variant *variant, const char *name,
+                                                   const ag_convolution_shape *shape);
 
 /* ---- pooling ------------------------------------------------------------------- */
 
@@ -100,16 +143,22 @@ void ag_average_pooling_backward(const ag_pooling_shape *shape, size_t count, co
 
 /* ---- dense ----------------------------------------------------------------------- */
 
-/** y[count, outputs] = x[count, inputs] w[inputs, outputs] + b: overwritten.
- *  inputs and outputs are padded counts. */
-void ag_dense_forward(size_t count, size_t inputs, size_t outputs, const float *x,
-                      const float *weights, const float *bias, float *y);
-/** dx = dy w': overwritten. */
-void ag_dense_input_gradient(size_t count, size_t inputs, size_t outputs, const float *dy,
-                             const float *weights, float *dx);
-/** dw += x' dy: accumulated. */
-void ag_dense_weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,
-                              const float *dy, float *dw);
+/* y[count, outputs] = x[count, inputs] w[inputs, outputs] + b. inputs and outputs are padded
+ * counts. A row of y, or of dx, depends on its own row of x alone, to the bit. */
+typedef struct ag_dense_kernel {
+  size_t (*scratch_floats)(size_t count, size_t inputs, size_t outputs);
+  /* y: overwritten. */
+  void (*forward)(size_t count, size_t inputs, size_t outputs, const float *x, const float *weights,
+                  const float *bias, float *y);
+  /* dx = dy w': overwritten. */
+  void (*input_gradient)(size_t count, size_t inputs, size_t outputs, const float *dy,
+                         const float *weights, float *dx, float *scratch);
+  /* dw += x' dy: accumulated. */
+  void (*weight_gradient)(size_t count, size_t inputs, size_t outputs, const float *x,
+                          const float *dy, float *dw);
+} ag_dense_kernel;
+
+const ag_dense_kernel *ag_variant_dense(const ag_variant *variant);
 
 /* ---- elementwise ------------------------------------------------------------------- */
 

@@ -30,11 +30,18 @@ typedef struct ag_layer_description {
   double gain;                    /* scales He's initial deviation; 0 is taken as 1 */
 } ag_layer_description;
 
+/* Which kernels compute a network. Each word may be "auto", or empty, which is the same. */
+typedef struct ag_kernel_choice {
+  char instructions[16]; /* "avx512", "avx2", "baseline": see ag_variant_find */
+  char convolution[16];  /* "winograd", "im2col": where a shape's support allows it */
+} ag_kernel_choice;
+
 enum { AG_LAYERS_MAXIMUM = 64 };
 
 typedef struct ag_layer_list {
   size_t count;
   ag_layer_description layers[AG_LAYERS_MAXIMUM];
+  ag_kernel_choice kernels;
 } ag_layer_list;
 
 /** Appends a layer; AG_INVALID_ARGUMENT where the list is full. */
@@ -77,8 +84,10 @@ void ag_parameter_import(const ag_parameter *parameter, const float *file, float
 
 typedef struct ag_network ag_network;
 
-/** Infers and checks every shape; parameters are zero, deviations of pixels 1. list: copied. Fails
- * with AG_INVALID_ARGUMENT and the layer's name where a shape does not fit. */
+/** Infers and checks every shape; parameters are zero, deviations of pixels 1. A convolution takes
+ * the ReLU and the 2x2 max pooling behind it into its own pass. list: copied. Fails with
+ * AG_INVALID_ARGUMENT and the layer's name where a shape does not fit, or where this processor does
+ * not run the kernels asked for. */
 ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t classes,
                             ag_network **network);
 void ag_network_destroy(ag_network **network);
@@ -88,8 +97,14 @@ size_t ag_network_classes(const ag_network *network);
 /** Floats from one image's logits to the next: classes, padded. */
 size_t ag_network_logit_stride(const ag_network *network);
 
-/** All parameters, trained or not: one block, `ag_network_floats` long. */
+/** All parameters, trained or not: one block, `ag_network_floats` long. To be changed: passes wait
+ *  for ag_network_prepare then. */
 float *ag_network_block(ag_network *network);
+/** The same, to be read. */
+const float *ag_network_values(const ag_network *network);
+/** Makes what passes read out of the parameters, such as transformed weights: once after each
+ *  change, for all threads. pool: shares the work among its threads; NULL: the caller does it. */
+void ag_network_prepare(ag_network *network, ag_pool *pool);
 size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
@@ -109,6 +124,17 @@ typedef struct ag_flops {
 } ag_flops;
 ag_flops ag_network_flops(const ag_network *network);
 
+/** Bytes of a network: parameters, and what passes read. */
+size_t ag_network_bytes(const ag_network *network);
+
+/** Layers as passes take them, what a convolution has taken in not counted; their names, and the
+ *  kernel that computes each ("winograd", "im2col", or empty where there is one way only). */
+size_t ag_network_layer_count(const ag_network *network);
+const char *ag_network_layer_name(const ag_network *network, size_t index);
+const char *ag_network_layer_kernel(const ag_network *network, size_t index);
+/** The instruction set of its kernels. */
+const ag_variant *ag_network_variant(const ag_network *network);
+
 /** True where two passes over one image may differ (a noise layer). */
 bool ag_network_is_random(const ag_network *network);
 
@@ -120,6 +146,13 @@ typedef struct ag_workspace ag_workspace;
 ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_workspace **workspace);
 void ag_workspace_destroy(ag_workspace **workspace);
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
+
+/* Seconds of passes, added up for each of the network's layers. */
+typedef struct ag_profile {
+  double forward[AG_LAYERS_MAXIMUM], backward[AG_LAYERS_MAXIMUM];
+} ag_profile;
+/** Lets passes add their times to the profile, borrowed; NULL: no clock is read. */
+void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile);
 
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {

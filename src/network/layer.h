@@ -11,7 +11,10 @@ typedef struct ag_layer_kind ag_layer_kind;
 typedef struct ag_layer {
   const ag_layer_kind *kind;
   ag_layer_description description;
-  size_t index; /* in the network */
+  size_t index;      /* in the list that the network was made from: keys what it draws */
+  bool relu, pooled; /* taken in from the layers behind */
+  const ag_variant *variant;
+  const char *convolution_choice; /* during creation; see ag_kernel_choice */
   ag_shape in, out;
   size_t parameter_count;
   ag_parameter parameters[AG_LAYER_PARAMETERS_MAXIMUM];
@@ -19,7 +22,9 @@ typedef struct ag_layer {
   ag_flops flops;
   ag_convolution_shape convolution;
   const ag_convolution_kernel *convolution_kernel;
+  const ag_dense_kernel *dense_kernel;
   ag_pooling_shape pooling;
+  size_t prepared_floats, prepared_offset; /* its place in what passes read */
 } ag_layer;
 
 /* One call of one layer on one shard. x, y: [count, in] and [count, out]. */
@@ -27,8 +32,9 @@ typedef struct ag_layer_call {
   const ag_layer *layer;
   const ag_pass *pass;
   size_t count;
-  const float *block; /* the network's parameters */
-  float *gradients;   /* same layout, accumulated; NULL: not wanted */
+  const float *block;    /* the network's parameters */
+  const float *prepared; /* the layer's own */
+  float *gradients;      /* same layout, accumulated; NULL: not wanted */
   const float *x, *dy;
   float *y, *dx; /* dx NULL: not wanted */
   void *saved;
@@ -40,8 +46,11 @@ struct ag_layer_kind {
   const char *name;
   bool in_place; /* y may lie over x, and dx over dy */
   bool random;   /* two passes in evaluation mode may differ */
-  /* From description and `in` to `out`, parameters, saved_bytes and flops. */
-  ag_status (*prepare)(ag_layer *layer);
+  /* From description and `in` to `out`, parameters, saved_bytes, flops and prepared_floats. */
+  ag_status (*create)(ag_layer *layer);
+  /* Part `part` of `parts` of what passes read; NULL: nothing but the block. */
+  void (*prepare)(const ag_layer *layer, size_t part, size_t parts, const float *block,
+                  float *prepared);
   /* Floats of scratch for `count` images; NULL: none. */
   size_t (*scratch_floats)(const ag_layer *layer, size_t count);
   void (*forward)(const ag_layer_call *call);
@@ -51,7 +60,7 @@ struct ag_layer_kind {
 /* The row of that name, or NULL. */
 const ag_layer_kind *ag_layer_kind_find(const char *name);
 
-/* Adds a parameter to a layer that is being prepared. */
+/* Adds a parameter to a layer that is being created. */
 void ag_layer_add_parameter(ag_layer *layer, const char *role, ag_parameter parameter);
 
 /* A layer's parameter in the network's block or in gradients of the same layout. */

@@ -14,7 +14,7 @@ static size_t floats_of(const ag_layer_call *call)
 
 /* ---- normalize: (pixel - mean) / deviation, the network's first layer ---- */
 
-static ag_status prepare_normalize(ag_layer *layer)
+static ag_status create_normalize(ag_layer *layer)
 {
   const ag_parameter constants = {
       .layout = AG_LAYOUT_VECTOR, .height = 1, .width = 1, .in = 1, .out = layer->in.channels};
@@ -41,7 +41,7 @@ static void backward_normalize(const ag_layer_call *call)
 
 const ag_layer_kind ag_layer_normalize = {
     .name = "normalize",
-    .prepare = prepare_normalize,
+    .create = create_normalize,
     .forward = forward_normalize,
     .backward = backward_normalize,
 };
@@ -63,14 +63,14 @@ static void backward_relu(const ag_layer_call *call)
 const ag_layer_kind ag_layer_relu = {
     .name = "relu",
     .in_place = true,
-    .prepare = same_shape,
+    .create = same_shape,
     .forward = forward_relu,
     .backward = backward_relu,
 };
 
 /* ---- pooling ---- */
 
-static ag_status prepare_pooling(ag_layer *layer)
+static ag_status create_pooling(ag_layer *layer)
 {
   layer->pooling = (ag_pooling_shape){
       .in_height = layer->in.height,
@@ -84,9 +84,9 @@ static ag_status prepare_pooling(ag_layer *layer)
   return status;
 }
 
-static ag_status prepare_max_pooling(ag_layer *layer)
+static ag_status create_max_pooling(ag_layer *layer)
 {
-  const ag_status status = prepare_pooling(layer);
+  const ag_status status = create_pooling(layer);
   layer->saved_bytes = ag_shape_floats(layer->out);
   return status;
 }
@@ -104,7 +104,7 @@ static void backward_max_pooling(const ag_layer_call *call)
 
 const ag_layer_kind ag_layer_max_pooling = {
     .name = "max-pooling",
-    .prepare = prepare_max_pooling,
+    .create = create_max_pooling,
     .forward = forward_max_pooling,
     .backward = backward_max_pooling,
 };
@@ -122,7 +122,7 @@ static void backward_average_pooling(const ag_layer_call *call)
 
 const ag_layer_kind ag_layer_average_pooling = {
     .name = "average-pooling",
-    .prepare = prepare_pooling,
+    .create = create_pooling,
     .forward = forward_average_pooling,
     .backward = backward_average_pooling,
 };

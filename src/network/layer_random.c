@@ -13,7 +13,7 @@ static ag_random stream_of(const ag_layer_call *call, ag_purpose purpose, size_t
 
 /* ---- dropout ---- */
 
-static ag_status prepare_dropout(ag_layer *layer)
+static ag_status create_dropout(ag_layer *layer)
 {
   const double probability = layer->description.strength;
   if (!(probability >= 0 && probability < 1)) {
@@ -54,14 +54,14 @@ static void backward_dropout(const ag_layer_call *call)
 const ag_layer_kind ag_layer_dropout = {
     .name = "dropout",
     .in_place = true,
-    .prepare = prepare_dropout,
+    .create = create_dropout,
     .forward = forward_dropout,
     .backward = backward_dropout,
 };
 
 /* ---- gaussian-noise: y = x + N(0, strength^2) ---- */
 
-static ag_status prepare_gaussian_noise(ag_layer *layer)
+static ag_status create_gaussian_noise(ag_layer *layer)
 {
   layer->out = layer->in;
   return AG_OK;
@@ -89,7 +89,7 @@ static void backward_gaussian_noise(const ag_layer_call *call)
 const ag_layer_kind ag_layer_gaussian_noise = {
     .name = "gaussian-noise",
     .random = true,
-    .prepare = prepare_gaussian_noise,
+    .create = create_gaussian_noise,
     .forward = forward_gaussian_noise,
     .backward = backward_gaussian_noise,
 };

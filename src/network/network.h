@@ -10,8 +10,12 @@ struct ag_network {
   size_t first_trained; /* the first layer with trained parameters */
   ag_shape input;
   size_t classes;
+  const ag_variant *variant;
   float *block;
   size_t floats;
+  float *prepared; /* what passes read in the place of weights */
+  size_t prepared_floats;
+  bool ready; /* prepared is made of what is in the block */
 };
 
 #endif

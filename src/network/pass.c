@@ -11,6 +11,7 @@ struct ag_workspace {
   uint8_t *saved[AG_LAYERS_MAXIMUM];
   float *gradients[2];
   float *scratch;
+  ag_profile *profile; /* borrowed; NULL: none */
   /* The last forward pass. */
   ag_pass pass;
   const float *images;
@@ -86,6 +87,20 @@ void ag_workspace_destroy(ag_workspace **workspace)
   ag_release(workspace);
 }
 
+void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile)
+{
+  workspace->profile = profile;
+}
+
+/* Runs one layer, and adds its time to where a profile keeps it. */
+static void run_layer(void (*run)(const ag_layer_call *), const ag_layer_call *call,
+                      double *seconds)
+{
+  const double start = seconds == NULL ? 0 : ag_clock_seconds();
+  run(call);
+  if (seconds != NULL) *seconds += ag_clock_seconds() - start;
+}
+
 /* The parts of a call that both directions share. */
 static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace, size_t layer)
 {
@@ -94,6 +109,7 @@ static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace,
       .pass = &workspace->pass,
       .count = workspace->count,
       .block = network->block,
+      .prepared = network->prepared + network->layers[layer].prepared_offset,
       .x = layer == 0 ? workspace->images : workspace->outputs[layer - 1],
       .y = workspace->outputs[layer],
       .saved = workspace->saved[layer],
@@ -105,12 +121,14 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
                                 const ag_pass *pass, const float *images, size_t count)
 {
   assert(count <= workspace->capacity);
+  assert(network->ready && "ag_network_prepare comes after a change of the parameters");
   workspace->pass = *pass;
   workspace->images = images;
   workspace->count = count;
   for (size_t i = 0; i < network->layer_count; ++i) {
     const ag_layer_call call = call_of(network, workspace, i);
-    call.layer->kind->forward(&call);
+    run_layer(call.layer->kind->forward, &call,
+              workspace->profile == NULL ? NULL : &workspace->profile->forward[i]);
   }
   return workspace->outputs[network->layer_count - 1];
 }
@@ -132,7 +150,8 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
       call.dx = workspace->gradients[call.layer->kind->in_place ? 1 - next : next];
       if (!call.layer->kind->in_place) next = 1 - next;
     }
-    call.layer->kind->backward(&call);
+    run_layer(call.layer->kind->backward, &call,
+              workspace->profile == NULL ? NULL : &workspace->profile->backward[i]);
     dy = call.dx;
   }
 }

@@ -213,6 +213,7 @@ static void logits_that_are_not_finite_give_no_verdict(void **state)
   const ag_parameter *last =
       ag_network_parameter(f->network, ag_network_parameter_count(f->network) - 1);
   ag_network_block(f->network)[last->offset + 3] = NAN;
+  ag_network_prepare(f->network, NULL);
   assert_int_equal(evaluate(f, kind("fgsm"), IMAGES, 0.05, 0, IMAGES), AG_NOT_FINITE);
   assert_non_null(strstr(ag_message(), "test image 0: a logit is not finite"));
   stop(f);
@@ -339,8 +340,9 @@ static void dropout_is_off(void **state)
   fixture *plain = start((network_wish){0}, "none");
   ag_network *without = plain->network;
   assert_int_equal(ag_network_floats(f->network), ag_network_floats(without));
-  memcpy(ag_network_block(without), ag_network_block(f->network),
+  memcpy(ag_network_block(without), ag_network_values(f->network),
          ag_network_floats(without) * sizeof(float));
+  ag_network_prepare(without, NULL);
   memcpy(plain->labels, f->labels, sizeof plain->labels);
   assert_int_equal(evaluate(f, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);
   assert_int_equal(evaluate(plain, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);

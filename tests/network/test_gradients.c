@@ -70,6 +70,7 @@ static void finish(probe *all)
 
 static double value_of(const probe *all)
 {
+  ag_network_prepare(all->network, NULL);
   return test_dot(ag_network_forward(all->network, all->workspace, &all->pass, all->images, IMAGES),
                   all->direction, all->logit_floats);
 }
@@ -147,7 +148,7 @@ static void check(const ag_layer_description *layers, size_t count, ag_shape inp
   float *alone = test_floats(floats > all.image_floats ? floats : all.image_floats);
   float *images = test_copy(all.images, all.image_floats);
   float *direction = test_copy(all.direction, all.logit_floats);
-  float *block = test_copy(ag_network_block(all.network), floats);
+  float *block = test_copy(ag_network_values(all.network), floats);
   test_fill(dimages, all.image_floats, 3, -1, 1); /* overwritten */
   value_of(&all);
   ag_network_backward(all.network, all.workspace, all.direction, gradients, dimages);
@@ -160,7 +161,7 @@ static void check(const ag_layer_description *layers, size_t count, ag_shape inp
   assert_same_bits(alone, gradients, floats);
   assert_same_bits(all.images, images, all.image_floats);
   assert_same_bits(all.direction, direction, all.logit_floats);
-  assert_same_bits(ag_network_block(all.network), block, floats);
+  assert_same_bits(ag_network_values(all.network), block, floats);
 
   check_images(&all, dimages);
   check_parameters(&all, gradients);

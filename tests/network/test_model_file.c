@@ -46,7 +46,7 @@ static fixture start(void)
   assert_int_equal(ag_path_join(all.path, sizeof all.path, "%s/model.h5", all.folder), AG_OK);
   assert_int_equal(ag_model_save(saved, all.path, "by hand", key_text), AG_OK);
   ag_network_destroy(&saved);
-  all.before = test_copy(ag_network_block(all.network), ag_network_floats(all.network));
+  all.before = test_copy(ag_network_values(all.network), ag_network_floats(all.network));
   return all;
 }
 
@@ -77,7 +77,7 @@ static void expect_bad(const fixture *all, const char *first, const char *second
       strstr(ag_message(), first) == NULL || strstr(ag_message(), second) == NULL) {
     fail_msg("the message is: %s", ag_message());
   }
-  assert_same_bits(ag_network_block(all->network), all->before, ag_network_floats(all->network));
+  assert_same_bits(ag_network_values(all->network), all->before, ag_network_floats(all->network));
   assert_string_equal(key, "untouched");
   assert_int_equal(ag_live_blocks(), blocks);
 }
@@ -106,7 +106,7 @@ static void round_trip(void **state)
   char key[AG_DIGEST_TEXT_SIZE] = "";
   assert_int_equal(ag_model_load(all.network, all.path, key), AG_OK);
   assert_string_equal(key, key_text);
-  assert_same_bits(ag_network_block(all.network), ag_network_block(saved),
+  assert_same_bits(ag_network_values(all.network), ag_network_values(saved),
                    ag_network_floats(saved));
   assert_int_equal(ag_model_load(all.network, all.path, NULL), AG_OK);
   ag_network_destroy(&saved);
@@ -121,7 +121,7 @@ static void order_of_values(void **state)
   (void)state;
   fixture all = start();
   ag_network *saved = make_network(1);
-  const float *block = ag_network_block(saved);
+  const float *block = ag_network_values(saved);
   float convolution[5][3][3][3];
   float dense[11][5][3][4];
   float mean[3];

@@ -265,13 +265,13 @@ static void initialisation_depends_on_the_seed_alone(void **state)
   test_fill(ag_network_block(two), floats, 1, -9, 9); /* padding too */
   ag_network_initialise(one, 5, mean, deviation);
   ag_network_initialise(two, 5, mean, deviation);
-  assert_same_bits(ag_network_block(two), ag_network_block(one), floats);
+  assert_same_bits(ag_network_values(two), ag_network_values(one), floats);
   ag_network_initialise(two, 6, mean, deviation);
   const ag_parameter *weight = ag_network_parameter(one, 2);
   size_t same = 0;
   for (size_t i = 0; i < weight->floats; ++i) {
-    const float value = ag_network_block(one)[weight->offset + i];
-    same += value != 0 && value == ag_network_block(two)[weight->offset + i];
+    const float value = ag_network_values(one)[weight->offset + i];
+    same += value != 0 && value == ag_network_values(two)[weight->offset + i];
   }
   assert_int_equal(same, 0);
   ag_network_destroy(&one);
@@ -282,7 +282,7 @@ static void initialisation_depends_on_the_seed_alone(void **state)
 static void assert_vector(ag_network *network, size_t index, const float *values, float rest)
 {
   const ag_parameter *parameter = ag_network_parameter(network, index);
-  const float *found = ag_network_block(network) + parameter->offset;
+  const float *found = ag_network_values(network) + parameter->offset;
   for (size_t i = 0; i < parameter->floats; ++i) {
     const bool given = values != NULL && i < 3;
     assert_true(found[i] == (given ? values[i] : rest));
@@ -307,7 +307,7 @@ static void base_starts_as_he_says(void **state)
     const double expected = (layer == 7 ? 0.25 : 1) * sqrt(2 / fan_in[layer]);
     const double n = (double)count;
     float *values = test_floats(count);
-    ag_parameter_export(weight, ag_network_block(network), values);
+    ag_parameter_export(weight, ag_network_values(network), values);
     double sum = 0;
     double squares = 0;
     size_t within = 0;

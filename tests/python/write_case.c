@@ -54,6 +54,7 @@ static ag_status make_network(const ag_dataset *dataset, subject *what)
   AG_TRY(ag_network_create(&layers, dataset->shape, CLASSES, &what->network));
   ag_dataset_statistics(dataset, mean, deviation);
   ag_network_initialise(what->network, 1, mean, deviation);
+  ag_network_prepare(what->network, NULL);
 cleanup:
   return status;
 }

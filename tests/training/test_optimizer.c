@@ -22,7 +22,7 @@ static fixture *start(const char *nesterov, const char *momentum, const char *de
   f->floats = ag_network_floats(f->network);
   f->gradients = test_floats(f->floats);
   f->velocity = test_floats(f->floats);
-  f->before = test_copy(ag_network_block(f->network), f->floats);
+  f->before = test_copy(ag_network_values(f->network), f->floats);
   f->want = (double *)test_bytes(f->floats * sizeof(double));
   f->momentum = (double *)test_bytes(f->floats * sizeof(double));
   for (size_t i = 0; i < f->floats; ++i)
@@ -97,7 +97,7 @@ static void steps_agree_with_pytorch(void **state)
       ag_optimizer_step(&f->optimizer, f->network, rate, f->gradients, f->velocity);
     }
     for (size_t i = 0; i < f->floats; ++i)
-      assert_number_close((double)ag_network_block(f->network)[i], f->want[i], 1e-6, 1e-6);
+      assert_number_close((double)ag_network_values(f->network)[i], f->want[i], 1e-6, 1e-6);
     stop(f);
   }
 }
@@ -110,7 +110,7 @@ static void constants_and_padding_stay(void **state)
     fill_gradients(f, 100 * step);
     ag_optimizer_step(&f->optimizer, f->network, 0.1, f->gradients, f->velocity);
   }
-  const float *block = ag_network_block(f->network);
+  const float *block = ag_network_values(f->network);
   float *file = test_floats(f->floats);
   for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
     const ag_parameter *parameter = ag_network_parameter(f->network, p);
@@ -138,7 +138,7 @@ static void decay_alone_shrinks_weights_alone(void **state)
     const ag_parameter *parameter = ag_network_parameter(f->network, p);
     const double share = strstr(parameter->name, "/weight") != NULL ? 1 - 0.4 * 0.25 : 1;
     for (size_t i = parameter->offset; i < parameter->offset + parameter->floats; ++i) {
-      assert_number_close((double)ag_network_block(f->network)[i], share * (double)f->before[i],
+      assert_number_close((double)ag_network_values(f->network)[i], share * (double)f->before[i],
                           1e-8, 1e-6);
     }
   }

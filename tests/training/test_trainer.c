@@ -177,8 +177,8 @@ static double difference(const fixture *one, const fixture *other, const float *
 {
   double apart = 0;
   double moved = 0;
-  const float *a = ag_network_block(one->network);
-  const float *b = ag_network_block(other->network);
+  const float *a = ag_network_values(one->network);
+  const float *b = ag_network_values(other->network);
   for (size_t i = 0; i < ag_network_floats(one->network); ++i) {
     apart += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
     moved += ((double)a[i] - (double)before[i]) * ((double)a[i] - (double)before[i]);
@@ -193,7 +193,7 @@ static void gradient_does_not_depend_on_shards(void **state)
   (void)state;
   static const char *const shards[] = {"240", "7", "16", "32", "1000"};
   fixture *want = start("1", "240", shards[0], "0.1");
-  float *before = test_copy(ag_network_block(want->network), ag_network_floats(want->network));
+  float *before = test_copy(ag_network_values(want->network), ag_network_floats(want->network));
   assert_int_equal(train(want, 1), AG_OK);
   for (size_t i = 1; i < 5; ++i) {
     for (size_t threads = 1; threads <= 2; ++threads) {
@@ -215,7 +215,7 @@ static void threads_agree(void **state)
   (void)state;
   fixture *one = start("2", "48", "16", "0.02");
   fixture *two = start("2", "48", "16", "0.02");
-  float *before = test_copy(ag_network_block(one->network), ag_network_floats(one->network));
+  float *before = test_copy(ag_network_values(one->network), ag_network_floats(one->network));
   one->training.augmentation = AG_AUGMENT_FLIP | AG_AUGMENT_CROP;
   two->training.augmentation = AG_AUGMENT_FLIP | AG_AUGMENT_CROP;
   assert_int_equal(train(one, 1), AG_OK);
@@ -235,7 +235,7 @@ static void repeats_to_the_bit(void **state)
   fixture *two = start("1", "48", "16", "0.02");
   assert_int_equal(train(one, 2), AG_OK);
   assert_int_equal(train(two, 2), AG_OK);
-  assert_same_bits(ag_network_block(two->network), ag_network_block(one->network),
+  assert_same_bits(ag_network_values(two->network), ag_network_values(one->network),
                    ag_network_floats(one->network));
   stop(one);
   stop(two);
@@ -246,14 +246,14 @@ static void clip_bounds_the_step(void **state)
 {
   (void)state;
   fixture *f = start("1", "240", "16", "0.5");
-  float *before = test_copy(ag_network_block(f->network), ag_network_floats(f->network));
+  float *before = test_copy(ag_network_values(f->network), ag_network_floats(f->network));
   double moved = 0;
   set(&f->training.settings, "clip", "0.01");
   set(&f->training.optimizer.settings, "momentum", "0");
   set(&f->training.optimizer.settings, "weight_decay", "0");
   assert_int_equal(train(f, 1), AG_OK);
   for (size_t i = 0; i < ag_network_floats(f->network); ++i) {
-    const double d = (double)ag_network_block(f->network)[i] - (double)before[i];
+    const double d = (double)ag_network_values(f->network)[i] - (double)before[i];
     moved += d * d;
   }
   assert_number_close(sqrt(moved), 0.5 * 0.01, 0, 1e-3);
@@ -268,11 +268,11 @@ static void padding_and_constants_stay(void **state)
   (void)state;
   fixture *f = start("2", "32", "16", "0.02");
   const size_t floats = ag_network_floats(f->network);
-  float *before = test_copy(ag_network_block(f->network), floats);
+  float *before = test_copy(ag_network_values(f->network), floats);
   float *file = test_floats(floats);
   float *plain = test_floats(floats);
   assert_int_equal(train(f, 2), AG_OK);
-  const float *block = ag_network_block(f->network);
+  const float *block = ag_network_values(f->network);
   for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
     const ag_parameter *parameter = ag_network_parameter(f->network, p);
     if (parameter->trained) {

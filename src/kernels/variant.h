@@ -1,0 +1,19 @@
+/* The kernels that are compiled once for each instruction set. */
+#ifndef ADVGRID_KERNELS_VARIANT_H
+#define ADVGRID_KERNELS_VARIANT_H
+
+#include "advgrid/kernels.h"
+
+struct ag_variant {
+  const char *name; /* "avx512", "avx2", "baseline" */
+  size_t lanes;     /* floats of a vector */
+  const ag_convolution_kernel *winograd;
+  const ag_dense_kernel *dense;
+  /* See kernels/vector/vector.h. */
+  void (*multiply)(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
+                   const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
+};
+
+extern const ag_variant ag_avx512_variant, ag_avx2_variant, ag_baseline_variant;
+
+#endif

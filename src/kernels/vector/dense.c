@@ -1,0 +1,71 @@
+/* The dense layer: y = x w + b, one row per image of a shard.
+ * Sums are kept per image in the order of the inputs, so that an image's result does not depend on
+ * the company it comes in. The weights are read once for all images of a shard. */
+#include "kernels/vector/vector.h"
+
+/* Images become columns in the input gradient: whole vectors of them. */
+static size_t columns_of(size_t count)
+{
+  return ag_round_up(count, AG_CHANNEL_BLOCK);
+}
+
+static size_t scratch_floats(size_t count, size_t inputs, size_t outputs)
+{
+  return columns_of(count) * (inputs + outputs);
+}
+
+static void forward(size_t count, size_t inputs, size_t outputs, const float *x,
+                    const float *weights, const float *bias, float *y)
+{
+  for (size_t row = 0; row < count; ++row)
+    memcpy(y + row * outputs, bias, outputs * sizeof *y);
+  AG_VECTOR(multiply)(count, outputs, inputs, x, inputs, 1, weights, outputs, true, y, outputs);
+}
+
+/* to[columns, rows from row to row `stride`] = from[rows, columns]. */
+static void transpose(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
+                      size_t to_stride)
+{
+  enum { TILE = 16 };
+  for (size_t top = 0; top < rows; top += TILE) {
+    for (size_t left = 0; left < columns; left += TILE) {
+      for (size_t i = top; i < rows && i < top + TILE; ++i) {
+        for (size_t j = left; j < columns && j < left + TILE; ++j)
+          to[j * to_stride + i] = from[i * from_stride + j];
+      }
+    }
+  }
+}
+
+/* (dx)' = w (dy)': so that the weights are read along their rows. */
+static void input_gradient(size_t count, size_t inputs, size_t outputs, const float *dy,
+                           const float *weights, float *dx, float *scratch)
+{
+  const size_t columns = columns_of(count);
+  float *turned = scratch;
+  float *gradient = scratch + columns * outputs;
+  memset(turned, 0, columns * outputs * sizeof *turned);
+  transpose(count, outputs, dy, outputs, turned, columns);
+  AG_VECTOR(multiply)
+  (inputs, columns, outputs, weights, outputs, 1, turned, columns, false, gradient, columns);
+  transpose(inputs, count, gradient, columns, dx, inputs);
+}
+
+static void weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,
+                            const float *dy, float *dw)
+{
+  /* A few rows of dw at a time: they are read and written from memory once, in order. */
+  enum { ROWS = 64 };
+  for (size_t first = 0; first < inputs; first += ROWS) {
+    const size_t rows = inputs - first < ROWS ? inputs - first : ROWS;
+    AG_VECTOR(multiply)
+    (rows, outputs, count, x + first, 1, inputs, dy, outputs, true, dw + first * outputs, outputs);
+  }
+}
+
+const ag_dense_kernel AG_VECTOR(dense) = {
+    .scratch_floats = scratch_floats,
+    .forward = forward,
+    .input_gradient = input_gradient,
+    .weight_gradient = weight_gradient,
+};

@@ -1,0 +1,13 @@
+/* This variant's row of the table of variants. */
+#include "kernels/vector/vector.h"
+
+#define TEXT(word) #word
+#define EXPANDED_TEXT(word) TEXT(word)
+
+const ag_variant AG_VECTOR(variant) = {
+    .name = EXPANDED_TEXT(AG_VARIANT),
+    .lanes = WIDE,
+    .winograd = &AG_VECTOR(winograd),
+    .dense = &AG_VECTOR(dense),
+    .multiply = AG_VECTOR(multiply),
+};
