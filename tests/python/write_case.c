@@ -120,9 +120,11 @@ static ag_status train(const ag_dataset *dataset, subject *what)
                      NULL, with.dlogits);
     ag_network_backward(what->network, with.workspace, with.dlogits, with.gradients, NULL);
     ag_optimizer_step(&optimizer, what->network, what->rate, with.gradients, with.velocity);
+    ag_network_prepare(what->network, NULL);
   }
 cleanup:
   clear_trainer(&with);
+    ag_network_prepare(what->network, NULL);
   return status;
 }
 

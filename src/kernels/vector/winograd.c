@@ -25,7 +25,7 @@ static size_t plane_floats(size_t floats)
 /* Tiles whose planes stay in the second cache, and enough to share each read of the weights. */
 static size_t tiles_at_once(size_t in, size_t out)
 {
-  enum { FLOATS = 262144, LEAST = 32, MOST = 256, UNIT = 8 };
+  enum { FLOATS = 262144, LEAST = 64, MOST = 256, UNIT = 8 };
   const size_t tiles = FLOATS / (POINTS * (in + out));
   return tiles < LEAST ? LEAST : tiles > MOST ? MOST : tiles / UNIT * UNIT;
 }
@@ -97,9 +97,10 @@ static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts
       transform_weights(g, all.u_plane, u + packed_place(all.in, all.out, i, o));
     }
   }
+  /* The outputs inside: their kernels share cache lines. */
   float *turned = prepared + POINTS * all.u_plane;
-  for (size_t o = all.out * part / parts; o < all.out * (part + 1) / parts; ++o) {
-    for (size_t i = 0; i < all.in; i += WIDE) {
+  for (size_t i = 0; i < all.in; i += WIDE) {
+    for (size_t o = all.out * part / parts; o < all.out * (part + 1) / parts; ++o) {
       for (size_t p = 0; p < 9; ++p) {
         for (size_t lane = 0; lane < WIDE; ++lane)
           g[p][lane] = weights[(p * all.in + i + lane) * all.out + o];

@@ -84,16 +84,24 @@ static void read_inputs(const ag_convolution_shape *shape, size_t first, size_t 
     size_t offsets[POINTS];
     const float *from[POINTS];
     find_inputs(shape, &at, offsets);
+#pragma GCC unroll 36
     for (size_t p = 0; p < POINTS; ++p)
       from[p] = offsets[p] == nowhere ? edge : x + offsets[p];
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         tile[p] = load(from[p] + c);
+#pragma GCC unroll 36
+      for (size_t p = 0; p < POINTS; ++p)
+        if (p % INPUTS >= INPUTS - OUTPUTS) __builtin_prefetch(from[p] + c + OUTPUTS * channels);
+#pragma GCC unroll 36
       for (size_t column = 0; column < INPUTS; ++column)
         transform_input(tile + column, tile + column, INPUTS);
+#pragma GCC unroll 36
       for (size_t row = 0; row < INPUTS; ++row)
         transform_input(tile + row * INPUTS, tile + row * INPUTS, 1);
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         store(v + p * plane + c, tile[p]);
     }
@@ -106,6 +114,7 @@ static inline wide largest_of_four(const wide *z, wide_mask *which)
 {
   wide best = z[0];
   *which = (wide_mask){0};
+#pragma GCC unroll 36
   for (int q = 1; q < 4; ++q) {
     const wide value = z[q / 2 * INPUTS + q % 2];
     const wide_mask larger = ~(value <= best) & (best == best);
@@ -120,6 +129,7 @@ static inline void write_results(const ag_convolution_shape *shape, const wide z
                                  const size_t *offsets, float *y, uint8_t *chosen)
 {
   if (!shape->pooled) {
+#pragma GCC unroll 36
     for (size_t p = 0; p < OUTPUTS * OUTPUTS; ++p) {
       const wide value = z[p / OUTPUTS * INPUTS + p % OUTPUTS];
       if (offsets[p] == nowhere) continue;
@@ -127,6 +137,7 @@ static inline void write_results(const ag_convolution_shape *shape, const wide z
     }
     return;
   }
+#pragma GCC unroll 36
   for (size_t p = 0; p < 4; ++p) {
     wide_mask which;
     wide value = largest_of_four(z + p / 2 * 2 * INPUTS + p % 2 * 2, &which);
@@ -153,12 +164,16 @@ static void write_outputs(const ag_convolution_shape *shape, size_t first, size_
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];
       const wide add = load(bias + c);
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         tile[p] = load(m + p * plane + c);
+#pragma GCC unroll 36
       for (size_t column = 0; column < INPUTS; ++column)
         transform_output(tile + column, tile + column, INPUTS);
+#pragma GCC unroll 36
       for (size_t row = 0; row < OUTPUTS; ++row) {
         transform_output(tile + row * INPUTS, tile + row * INPUTS, 1);
+#pragma GCC unroll 36
         for (size_t column = 0; column < OUTPUTS; ++column)
           tile[row * INPUTS + column] += add;
       }
@@ -175,20 +190,41 @@ static inline void read_results(const ag_convolution_shape *shape,
                                 const size_t *offsets, size_t c, wide dz[POINTS])
 {
   if (shape->pooled) {
+#pragma GCC unroll 36
     for (size_t p = 0; p < 4; ++p) {
       const bool inside = offsets[p] != nowhere;
       const wide dy = load(inside ? of->dy + offsets[p] + c : edge + c);
       const wide_mask which = load_bytes(of->chosen + (inside ? offsets[p] : 0) + c);
+#pragma GCC unroll 36
       for (int q = 0; q < 4; ++q)
         dz[(p / 2 * 2 + (size_t)q / 2) * INPUTS + p % 2 * 2 + (size_t)q % 2] = keep(which == q, dy);
     }
     return;
   }
+#pragma GCC unroll 36
   for (size_t p = 0; p < OUTPUTS * OUTPUTS; ++p) {
     const bool inside = offsets[p] != nowhere;
     wide dy = load(inside ? of->dy + offsets[p] + c : edge + c);
     if (shape->relu) dy = keep(load(of->y + (inside ? offsets[p] : 0) + c) > 0, dy);
     dz[p / OUTPUTS * INPUTS + p % OUTPUTS] = dy;
+  }
+}
+
+/* What the next tile across will read. */
+static inline void prefetch_results(const ag_convolution_shape *shape,
+                                    const ag_convolution_backward *of, const size_t *offsets,
+                                    size_t c)
+{
+  const size_t side = shape->pooled ? OUTPUTS / 2 : OUTPUTS;
+  const size_t step = side * shape->out_channels + c;
+  for (size_t p = 0; p < side * side; ++p) {
+    if (offsets[p] == nowhere) continue;
+    __builtin_prefetch(of->dy + offsets[p] + step);
+    if (shape->pooled) {
+      __builtin_prefetch(of->chosen + offsets[p] + step);
+    } else if (shape->relu) {
+      __builtin_prefetch(of->y + offsets[p] + step);
+    }
   }
 }
 
@@ -206,11 +242,15 @@ static void read_gradients(const ag_convolution_shape *shape, size_t first, size
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];
       read_results(shape, of, edge, offsets, c, tile);
+      prefetch_results(shape, of, offsets, c);
+#pragma GCC unroll 36
       for (size_t column = 0; column < OUTPUTS; ++column)
         transform_output_gradient(tile + column, tile + column, INPUTS);
+#pragma GCC unroll 36
       for (size_t row = 0; row < INPUTS; ++row)
         transform_output_gradient(tile + row * INPUTS, tile + row * INPUTS, 1);
       if (of->db != NULL) store(of->db + c, load(of->db + c) + tile[INPUTS + 1]);
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         store(m + p * plane + c, tile[p]);
     }
@@ -228,19 +268,25 @@ static void add_input_gradients(const ag_convolution_shape *shape, size_t first,
     size_t offsets[POINTS];
     float *to[POINTS];
     find_inputs(shape, &at, offsets);
+#pragma GCC unroll 36
     for (size_t p = 0; p < POINTS; ++p)
       to[p] = offsets[p] == nowhere ? edge : dx + offsets[p];
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         tile[p] = load(v + p * plane + c);
+#pragma GCC unroll 36
       for (size_t column = 0; column < INPUTS; ++column)
         transform_input_gradient(tile + column, tile + column, INPUTS);
+#pragma GCC unroll 36
       for (size_t row = 0; row < INPUTS; ++row)
         transform_input_gradient(tile + row * INPUTS, tile + row * INPUTS, 1);
+#pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p) {
         const bool above = p / INPUTS < INPUTS - OUTPUTS && at.row > 0;
         const bool left = p % INPUTS < INPUTS - OUTPUTS && at.column > 0;
+        if (p % INPUTS >= INPUTS - OUTPUTS) __builtin_prefetch(to[p] + c + OUTPUTS * channels, 1);
         if (above || left) tile[p] += load(to[p] + c);
         store(to[p] + c, tile[p]);
       }
