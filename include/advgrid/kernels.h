@@ -174,7 +174,7 @@ void ag_batch_norm_forward(size_t rows, size_t channels, const float *z, const f
                            const float *inverse_deviation, const float *gamma, const float *beta,
                            bool relu, float *y);
 /** The gradient through the shard's own statistics. With g = dy where y > 0 or not relu, else 0
- *  (worked out from z again, which costs less than reading y):
+ *  (worked out from z again: y need not be kept):
  *    dbeta += sum g,  dgamma += sum g n: accumulated;
  *    dz = gamma * inverse_deviation * (g - (sum g + n * sum g n) / rows): overwritten;
  *  dz may be dy. z and the rest as they were in ag_batch_norm_forward. */
