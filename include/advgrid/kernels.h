@@ -209,36 +209,39 @@ void ag_cross_entropy(size_t count, size_t classes, size_t stride, const float *
  * channels have gamma = beta = 0, so that y and dz are 0 there. A shard of one row has variance 0:
  * y = beta whatever z, so dz = 0. A NaN in a channel makes all of the channel NaN. */
 
-/** mean and variance (biased: over rows, not rows - 1) of each channel: overwritten. Exact to the
- *  rounding of a float: that of the mean, 6e-8 of it, is all that is lost where it is far larger
- *  than the deviation. */
-void ag_batch_norm_statistics(size_t rows, size_t channels, const float *z, float *mean,
-                              float *variance);
-/** inverse_deviation = 1 / sqrt(variance + epsilon): overwritten; may be variance. epsilon > 0. */
-void ag_batch_norm_inverse_deviation(size_t channels, const float *variance, float epsilon,
-                                     float *inverse_deviation);
-/** y, as above: overwritten. mean and inverse_deviation are the shard's in training, the running
- *  ones in evaluation. y may be z only where no backward pass follows: that one needs z. */
-void ag_batch_norm_forward(size_t rows, size_t channels, const float *z, const float *mean,
-                           const float *inverse_deviation, const float *gamma, const float *beta,
-                           bool relu, float *y);
-/** The gradient through the shard's own statistics. With g = dy where y > 0 or not relu, else 0
- *  (worked out from z again: y need not be kept):
- *    dbeta += sum g,  dgamma += sum g n: accumulated;
- *    dz = gamma * inverse_deviation * (g - (sum g + n * sum g n) / rows): overwritten;
- *  dz may be dy. z and the rest as they were in ag_batch_norm_forward. */
-void ag_batch_norm_backward(size_t rows, size_t channels, const float *z, const float *mean,
-                            const float *inverse_deviation, const float *gamma, const float *beta,
-                            bool relu, const float *dy, float *dgamma, float *dbeta, float *dz);
-/** The convolution (or dense layer) that does the same as itself and the normalisation behind it in
- *  evaluation, Jacob et al. 2018 (arXiv:1712.05877), section 3.2:
- *    folded_weights = weights * s,  folded_bias = (bias - mean) * s + beta,
- *    s = gamma / sqrt(variance + epsilon), of the running mean and variance: overwritten.
- *  weights: [rows, channels], rows = kernel * kernel * in_channels; bias: [channels]. The folded
- *  may be the same arrays. epsilon > 0. */
-void ag_batch_norm_fold(size_t rows, size_t channels, const float *weights, const float *bias,
-                        const float *gamma, const float *beta, const float *mean,
-                        const float *variance, float epsilon, float *folded_weights,
-                        float *folded_bias);
+typedef struct ag_batch_norm_kernel {
+  /* mean and variance (biased: over rows, not rows - 1) of each channel: overwritten. Exact to the
+   * rounding of a float: that of the mean, 6e-8 of it, is all that is lost where it is far larger
+   * than the deviation. */
+  void (*statistics)(size_t rows, size_t channels, const float *z, float *mean, float *variance);
+  /* inverse_deviation = 1 / sqrt(variance + epsilon): overwritten; may be variance. epsilon > 0. */
+  void (*inverse_deviation)(size_t channels, const float *variance, float epsilon,
+                            float *inverse_deviation);
+  /* y, as above: overwritten. mean and inverse_deviation are the shard's in training, the running
+   * ones in evaluation. y may be z only where no backward pass follows: that one needs z. */
+  void (*forward)(size_t rows, size_t channels, const float *z, const float *mean,
+                  const float *inverse_deviation, const float *gamma, const float *beta, bool relu,
+                  float *y);
+  /* The gradient through the shard's own statistics. With g = dy where y > 0 or not relu, else 0
+   * (worked out from z again: y need not be kept):
+   *   dbeta += sum g,  dgamma += sum g n: accumulated;
+   *   dz = gamma * inverse_deviation * (g - (sum g + n * sum g n) / rows): overwritten;
+   * dz may be dy, or NULL: not wanted. z and the rest as they were in forward. dgamma and dbeta NULL: mean and deviation
+   * are constants, as in evaluation, and dz = gamma * inverse_deviation * g. */
+  void (*backward)(size_t rows, size_t channels, const float *z, const float *mean,
+                   const float *inverse_deviation, const float *gamma, const float *beta, bool relu,
+                   const float *dy, float *dgamma, float *dbeta, float *dz);
+  /* The convolution (or dense layer) that does the same as itself and the normalisation behind it
+   * in evaluation, Jacob et al. 2018 (arXiv:1712.05877), section 3.2:
+   *   folded_weights = weights * s,  folded_bias = (bias - mean) * s + beta,
+   *   s = gamma / sqrt(variance + epsilon), of the running mean and variance: overwritten.
+   * weights: [rows, channels], rows = kernel * kernel * in_channels; bias: [channels]. The folded
+   * may be the same arrays. epsilon > 0. */
+  void (*fold)(size_t rows, size_t channels, const float *weights, const float *bias,
+               const float *gamma, const float *beta, const float *mean, const float *variance,
+               float epsilon, float *folded_weights, float *folded_bias);
+} ag_batch_norm_kernel;
+
+const ag_batch_norm_kernel *ag_variant_batch_norm(const ag_variant *variant);
 
 #endif

@@ -70,7 +70,11 @@ typedef struct ag_parameter {
   ag_layout layout;
   size_t height, width, in, out; /* unpadded; a vector has 1, 1, 1, channels */
   size_t offset, floats;         /* its place in the network's block, padding included */
-  bool trained;                  /* false: constants, such as a mean */
+  bool trained;                  /* by its gradient */
+  bool averaged;                 /* a statistic of the images trained on: its place in gradients
+                                    receives the sum over images, and ag_network_average takes it
+                                    in. Neither trained nor averaged: a constant, such as a mean
+                                    of pixels */
   bool decayed;                  /* weight decay applies */
 } ag_parameter;
 
@@ -103,8 +107,13 @@ float *ag_network_block(ag_network *network);
 /** The same, to be read. */
 const float *ag_network_values(const ag_network *network);
 /** Makes what passes read out of the parameters, such as transformed weights: once after each
- *  change, for all threads. pool: shares the work among its threads; NULL: the caller does it. */
-void ag_network_prepare(ag_network *network, ag_pool *pool);
+ *  change, for all threads, and for passes in training or in evaluation. pool: shares the work
+ *  among its threads; NULL: the caller does it. */
+void ag_network_prepare(ag_network *network, bool training, ag_pool *pool);
+
+/** Moves the averaged parameters a tenth of the way (PyTorch's momentum for batch normalisation)
+ *  towards the mean over the `images` of a batch. sums: in gradients' layout, over those images. */
+void ag_network_average(ag_network *network, const float *sums, size_t images);
 size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);

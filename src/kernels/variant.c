@@ -52,6 +52,11 @@ const char *ag_variant_name(const ag_variant *variant)
   return variant->name;
 }
 
+const ag_batch_norm_kernel *ag_variant_batch_norm(const ag_variant *variant)
+{
+  return variant->batch_norm;
+}
+
 const ag_dense_kernel *ag_variant_dense(const ag_variant *variant)
 {
   return variant->dense;

@@ -9,6 +9,7 @@ struct ag_variant {
   size_t lanes;     /* floats of a vector */
   const ag_convolution_kernel *winograd;
   const ag_dense_kernel *dense;
+  const ag_batch_norm_kernel *batch_norm;
   /* See kernels/vector/vector.h. */
   void (*multiply)(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
                    const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);

@@ -27,15 +27,21 @@ static ag_status append_normalize(ag_layer_list *layers)
   return append(layers, "normalize", 0, (ag_layer_description){.kind = "normalize"});
 }
 
-/* Convolution 3x3 that keeps the size, and ReLU. */
-static ag_status append_convolution(ag_layer_list *layers, size_t number, size_t channels)
+/* Convolution 3x3 that keeps the size, batch normalisation where asked, and ReLU. */
+static ag_status append_convolution(ag_layer_list *layers, size_t number, size_t channels,
+                                    bool normalised)
 {
-  const ag_status status = append(
+  ag_status status = AG_OK;
+  AG_TRY(append(
       layers, "conv", number,
       (ag_layer_description){
-          .kind = "convolution", .channels = channels, .kernel = 3, .stride = 1, .padding = 1});
-  if (status != AG_OK) return status;
-  return append(layers, "relu", number, (ag_layer_description){.kind = "relu"});
+          .kind = "convolution", .channels = channels, .kernel = 3, .stride = 1, .padding = 1}));
+  if (normalised) {
+    AG_TRY(append(layers, "norm", number, (ag_layer_description){.kind = "batch-normalisation"}));
+  }
+  AG_TRY(append(layers, "relu", number, (ag_layer_description){.kind = "relu"}));
+cleanup:
+  return status;
 }
 
 static ag_status append_pooling(ag_layer_list *layers, size_t number)
@@ -51,11 +57,12 @@ static ag_status append_dense(ag_layer_list *layers, size_t number, size_t outpu
 }
 
 /* Convolutions with a pooling layer behind every second one. */
-static ag_status append_convolutions(ag_layer_list *layers, const size_t *channels, size_t count)
+static ag_status append_convolutions(ag_layer_list *layers, const size_t *channels, size_t count,
+                                     bool normalised)
 {
   ag_status status = AG_OK;
   for (size_t i = 0; i < count; ++i) {
-    AG_TRY(append_convolution(layers, i + 1, channels[i]));
+    AG_TRY(append_convolution(layers, i + 1, channels[i], normalised));
     if (i % 2 == 1) AG_TRY(append_pooling(layers, i / 2 + 1));
   }
 cleanup:
@@ -74,14 +81,15 @@ static const ag_option base_options[] = {
     {0},
 };
 
-static ag_status list_base(const ag_settings *settings, size_t classes, ag_layer_list *layers)
+static ag_status list_six_convolutions(const ag_settings *settings, size_t classes, bool normalised,
+                                       ag_layer_list *layers)
 {
   static const size_t channels[] = {32, 64, 128, 128, 256, 256};
   ag_status status = AG_OK;
   ag_layer_description dropout = {.kind = "dropout",
                                   .strength = ag_settings_number(settings, "dropout")};
   AG_TRY(append_normalize(layers));
-  AG_TRY(append_convolutions(layers, channels, sizeof channels / sizeof *channels));
+  AG_TRY(append_convolutions(layers, channels, sizeof channels / sizeof *channels, normalised));
   AG_TRY(append(layers, "dropout", 1, dropout));
   AG_TRY(append_dense(layers, 1, 512, 1));
   AG_TRY(append(layers, "relu", 7, (ag_layer_description){.kind = "relu"}));
@@ -92,6 +100,18 @@ cleanup:
   return status;
 }
 
+static ag_status list_base(const ag_settings *settings, size_t classes, ag_layer_list *layers)
+{
+  return list_six_convolutions(settings, classes, false, layers);
+}
+
+/* ---- base-norm: the same with batch normalisation, which learns faster and further ---- */
+
+static ag_status list_base_norm(const ag_settings *settings, size_t classes, ag_layer_list *layers)
+{
+  return list_six_convolutions(settings, classes, true, layers);
+}
+
 /* ---- small: two convolutions, for tests and first tries ---- */
 
 static ag_status list_small(const ag_settings *settings, size_t classes, ag_layer_list *layers)
@@ -99,9 +119,9 @@ static ag_status list_small(const ag_settings *settings, size_t classes, ag_laye
   ag_status status = AG_OK;
   (void)settings;
   AG_TRY(append_normalize(layers));
-  AG_TRY(append_convolution(layers, 1, 8));
+  AG_TRY(append_convolution(layers, 1, 8, false));
   AG_TRY(append_pooling(layers, 1));
-  AG_TRY(append_convolution(layers, 2, 16));
+  AG_TRY(append_convolution(layers, 2, 16, false));
   AG_TRY(append_pooling(layers, 2));
   AG_TRY(append_dense(layers, 1, classes, 0.5));
 cleanup:
@@ -122,6 +142,8 @@ static ag_status list_linear(const ag_settings *settings, size_t classes, ag_lay
 static const architecture rows[] = {
     {{"base", "six convolutions of 32 to 256 channels and two dense layers", base_options},
      list_base},
+    {{"base-norm", "base with batch normalisation behind every convolution", base_options},
+     list_base_norm},
     {{"small", "two convolutions of 8 and 16 channels and one dense layer", NULL}, list_small},
     {{"linear", "one dense layer on the pixels", NULL}, list_linear},
 };

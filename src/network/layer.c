@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const ag_layer_kind *const rows[] = {
-    &ag_layer_normalize,   &ag_layer_convolution,     &ag_layer_dense,   &ag_layer_relu,
-    &ag_layer_max_pooling, &ag_layer_average_pooling, &ag_layer_dropout, &ag_layer_gaussian_noise,
+    &ag_layer_normalize, &ag_layer_convolution,    &ag_layer_dense,
+    &ag_layer_relu,      &ag_layer_max_pooling,    &ag_layer_average_pooling,
+    &ag_layer_dropout,   &ag_layer_gaussian_noise, &ag_layer_batch_norm,
 };
 
 const ag_layer_kind *ag_layer_kind_find(const char *name)

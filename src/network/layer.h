@@ -4,15 +4,19 @@
 
 #include "advgrid/network.h"
 
-enum { AG_LAYER_PARAMETERS_MAXIMUM = 2 };
+enum { AG_LAYER_PARAMETERS_MAXIMUM = 4 };
 
 typedef struct ag_layer_kind ag_layer_kind;
+typedef struct ag_layer ag_layer;
 
-typedef struct ag_layer {
+struct ag_layer {
   const ag_layer_kind *kind;
   ag_layer_description description;
-  size_t index;      /* in the list that the network was made from: keys what it draws */
-  bool relu, pooled; /* taken in from the layers behind */
+  size_t index, end;    /* what it stands for in the list that the network was made from: index to
+                           end - 1. The first keys what it draws */
+  size_t slot;          /* whose output and saved bytes it uses: a place in the training sequence */
+  const ag_layer *norm; /* the batch normalisation taken in, for evaluation; NULL: none */
+  bool relu, pooled;    /* taken in from the layers behind */
   const ag_variant *variant;
   const char *convolution_choice; /* during creation; see ag_kernel_choice */
   ag_shape in, out;
@@ -23,9 +27,10 @@ typedef struct ag_layer {
   ag_convolution_shape convolution;
   const ag_convolution_kernel *convolution_kernel;
   const ag_dense_kernel *dense_kernel;
+  const ag_batch_norm_kernel *batch_norm_kernel;
   ag_pooling_shape pooling;
   size_t prepared_floats, prepared_offset; /* its place in what passes read */
-} ag_layer;
+};
 
 /* One call of one layer on one shard. x, y: [count, in] and [count, out]. */
 typedef struct ag_layer_call {
@@ -73,8 +78,14 @@ static inline float *ag_layer_gradients(const ag_layer_call *call, size_t index)
   return call->gradients + call->layer->parameters[index].offset;
 }
 
+/* Writes to `folded`, a block like `block`, the convolution's weight and bias as they are with the
+ * batch normalisation behind it in evaluation. */
+void ag_layer_fold(const ag_layer *norm, const ag_layer *convolution, const float *block,
+                   float *folded);
+
 /* The rows, each in the file named after it. */
 extern const ag_layer_kind ag_layer_normalize, ag_layer_convolution, ag_layer_dense, ag_layer_relu,
-    ag_layer_max_pooling, ag_layer_average_pooling, ag_layer_dropout, ag_layer_gaussian_noise;
+    ag_layer_max_pooling, ag_layer_average_pooling, ag_layer_batch_norm, ag_layer_dropout,
+    ag_layer_gaussian_noise;
 
 #endif

@@ -299,7 +299,7 @@ ag_status ag_model_load(ag_network *network, const char *path, char key[AG_DIGES
   }
   AG_TRY(check_extra(file, path, network));
   memcpy(network->block, block, network->floats * sizeof *block);
-  network->ready = false;
+  network->ready = AG_READY_FOR_NOTHING;
   if (key != NULL) memcpy(key, found_key, sizeof found_key);
 cleanup:
   ag_hdf5_close(&file, &status);

@@ -1,89 +1,10 @@
-/* Building a network from a list of layers: shapes, parameters, initial values. */
-#include "network/network.h"
+/* A network: its parameters, their initial values, and what passes read. */
+#include "network/sequence.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Parameters start on a cache line, so that every row of channels is aligned. */
-static void place_parameters(ag_network *network, ag_layer *layer)
-{
-  for (size_t i = 0; i < layer->parameter_count; ++i) {
-    layer->parameters[i].offset = network->floats;
-    network->floats += ag_round_up(layer->parameters[i].floats, AG_ALIGNMENT / sizeof(float));
-    ++network->parameter_count;
-    const size_t place = (size_t)(layer - network->layers);
-    if (layer->parameters[i].trained && network->first_trained > place) {
-      network->first_trained = place;
-    }
-  }
-}
-
-/* An empty word is "auto". */
-static const char *word_of(const char *word)
-{
-  return word[0] == '\0' ? "auto" : word;
-}
-
-static ag_status choose_variant(ag_network *network, const ag_kernel_choice *kernels)
-{
-  network->variant = ag_variant_find(word_of(kernels->instructions));
-  if (network->variant != NULL) return AG_OK;
-  return ag_fail(AG_INVALID_ARGUMENT,
-                 "this processor does not run '%s' instructions; the best it runs are %s",
-                 kernels->instructions, ag_variant_name(ag_variant_find("auto")));
-}
-
-/* True where the list's layer is a ReLU. */
-static bool is_relu(const ag_layer_list *list, size_t index)
-{
-  return index < list->count && strcmp(list->layers[index].kind, ag_layer_relu.name) == 0;
-}
-
-/* True where it is the pooling that a convolution can take in. */
-static bool is_small_pooling(const ag_layer_list *list, size_t index)
-{
-  if (index >= list->count) return false;
-  const ag_layer_description *layer = &list->layers[index];
-  return strcmp(layer->kind, ag_layer_max_pooling.name) == 0 && layer->kernel == 2 &&
-         layer->stride == 2;
-}
-
-/* Makes the next layer, from the list's layer `index` on, with what it takes in from behind it.
- * Returns in *next the first layer that it leaves. */
-static ag_status create_layer(ag_network *network, const ag_layer_list *list, size_t index,
-                              ag_shape in, size_t *next)
-{
-  const ag_layer_description *description = &list->layers[index];
-  ag_layer *layer = &network->layers[network->layer_count++];
-  layer->description = *description;
-  layer->index = index;
-  layer->in = in;
-  layer->variant = network->variant;
-  layer->convolution_choice = word_of(list->kernels.convolution);
-  *next = index + 1;
-  layer->kind = ag_layer_kind_find(description->kind);
-  if (layer->kind == NULL) {
-    return ag_fail(AG_INVALID_ARGUMENT, "layer %s: no kind of layer is called '%s'",
-                   description->name, description->kind);
-  }
-  if (layer->kind == &ag_layer_convolution) {
-    layer->relu = is_relu(list, *next);
-    if (layer->relu) ++*next;
-    layer->pooled = is_small_pooling(list, *next);
-    if (layer->pooled) ++*next;
-  }
-  const ag_status status = layer->kind->create(layer);
-  if (status != AG_OK) {
-    return ag_fail_within(status, "layer %s, on an input of %zu x %zu x %zu", description->name,
-                          in.height, in.width, in.channels);
-  }
-  place_parameters(network, layer);
-  layer->prepared_offset = network->prepared_floats;
-  network->prepared_floats += ag_round_up(layer->prepared_floats, AG_ALIGNMENT / sizeof(float));
-  return AG_OK;
-}
 
 /* Fills a parameter's padded channels: `values` (NULL: none), and `rest` behind them. */
 static void fill_vector(const ag_parameter *parameter, const float *values, float rest,
@@ -95,16 +16,58 @@ static void fill_vector(const ag_parameter *parameter, const float *values, floa
   }
 }
 
-/* All zero, but for the deviations that pixels are divided by: padding must not be 0 / 0. */
+/* All zero, but for what divides or multiplies: padding must not be 0 / 0. */
 static void clear_parameters(ag_network *network)
 {
   memset(network->block, 0, network->floats * sizeof *network->block);
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    const ag_layer *layer = &network->layers[i];
+  for (size_t i = 0; i < network->training.count; ++i) {
+    const ag_layer *layer = &network->training.layers[i];
+    const ag_parameter *parameters = layer->parameters;
     if (layer->kind == &ag_layer_normalize) {
-      fill_vector(&layer->parameters[1], NULL, 1, network->block);
+      fill_vector(&parameters[1], NULL, 1, network->block);
+    } else if (layer->kind == &ag_layer_batch_norm) {
+      for (size_t c = 0; c < parameters[0].out; ++c) {
+        network->block[parameters[0].offset + c] = 1; /* gamma */
+        network->block[parameters[3].offset + c] = 1; /* variance */
+      }
     }
   }
+}
+
+static ag_status choose_variant(ag_network *network, const ag_kernel_choice *kernels)
+{
+  const char *word = kernels->instructions[0] == '\0' ? "auto" : kernels->instructions;
+  network->variant = ag_variant_find(word);
+  if (network->variant != NULL) return AG_OK;
+  return ag_fail(AG_INVALID_ARGUMENT,
+                 "this processor does not run '%s' instructions; the best it runs are %s", word,
+                 ag_variant_name(ag_variant_find("auto")));
+}
+
+static bool has_batch_norm(const ag_layer_list *list)
+{
+  for (size_t i = 0; i < list->count; ++i) {
+    if (strcmp(list->layers[i].kind, ag_layer_batch_norm.name) == 0) return true;
+  }
+  return false;
+}
+
+static ag_status create_sequences(const ag_layer_list *list, ag_network *network)
+{
+  ag_status status = ag_sequence_create(network, list, NULL, &network->training);
+  if (status != AG_OK) return status;
+  const ag_shape out = network->training.layers[network->training.count - 1].out;
+  if (out.height != 1 || out.width != 1 || out.channels != network->classes) {
+    return ag_fail(AG_INVALID_ARGUMENT,
+                   "the last layer gives %zu x %zu x %zu values; expected %zu logits", out.height,
+                   out.width, out.channels, network->classes);
+  }
+  network->folds = has_batch_norm(list);
+  if (network->folds) {
+    return ag_sequence_create(network, list, &network->training, &network->evaluation);
+  }
+  network->evaluation = network->training;
+  return AG_OK;
 }
 
 ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t classes,
@@ -112,26 +75,15 @@ ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t cl
 {
   ag_status status = AG_OK;
   ag_network *network = NULL;
-  ag_shape shape = input;
   *out = NULL;
   AG_TRY(ag_allocate(1, sizeof *network, &network));
   *out = network;
   network->input = input;
   network->classes = classes;
-  network->first_trained = list->count;
   AG_TRY(choose_variant(network, &list->kernels));
-  AG_TRY(ag_allocate(list->count, sizeof *network->layers, &network->layers));
-  for (size_t next = 0; next < list->count;) {
-    AG_TRY(create_layer(network, list, next, shape, &next));
-    shape = network->layers[network->layer_count - 1].out;
-  }
-  if (shape.height != 1 || shape.width != 1 || shape.channels != classes) {
-    status = ag_fail(AG_INVALID_ARGUMENT,
-                     "the last layer gives %zu x %zu x %zu values; expected %zu logits",
-                     shape.height, shape.width, shape.channels, classes);
-    goto cleanup;
-  }
-  AG_TRY(ag_allocate(network->floats, sizeof *network->block, &network->block));
+  AG_TRY(create_sequences(list, network));
+  AG_TRY(ag_allocate(network->floats, sizeof(float), &network->block));
+  if (network->folds) AG_TRY(ag_allocate(network->floats, sizeof(float), &network->folded));
   AG_TRY(ag_allocate(network->prepared_floats, sizeof(float), &network->prepared));
   clear_parameters(network);
 cleanup:
@@ -139,8 +91,23 @@ cleanup:
   return status;
 }
 
+void ag_network_destroy(ag_network **out)
+{
+  ag_network *network = *out;
+  if (network == NULL) return;
+  ag_release(&network->prepared);
+  ag_release(&network->folded);
+  ag_release(&network->block);
+  if (network->folds) ag_sequence_destroy(&network->evaluation);
+  ag_sequence_destroy(&network->training);
+  ag_release(out);
+}
+
+/* ---- what passes read ---- */
+
 typedef struct preparation {
   const ag_network *network;
+  bool training;
   size_t parts;
 } preparation;
 
@@ -148,37 +115,54 @@ typedef struct preparation {
 static ag_status prepare_part(void *context, size_t part, size_t thread)
 {
   const preparation *of = context;
-  const ag_network *network = of->network;
+  const ag_sequence *sequence = ag_network_sequence(of->network, of->training);
+  const float *block = ag_network_read_block(of->network, of->training);
   (void)thread;
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    const ag_layer *layer = &network->layers[i];
+  for (size_t i = 0; i < sequence->count; ++i) {
+    const ag_layer *layer = &sequence->layers[i];
     if (layer->kind->prepare == NULL) continue;
-    layer->kind->prepare(layer, part, of->parts, network->block,
-                         network->prepared + layer->prepared_offset);
+    layer->kind->prepare(layer, part, of->parts, block,
+                         of->network->prepared + layer->prepared_offset);
   }
   return AG_OK;
 }
 
-void ag_network_prepare(ag_network *network, ag_pool *pool)
+/* Evaluation's block: convolutions have the batch normalisation behind them in their weights. */
+static void fold(ag_network *network)
 {
-  preparation of = {network, pool == NULL ? 1 : ag_pool_threads(pool)};
+  memcpy(network->folded, network->block, network->floats * sizeof *network->block);
+  for (size_t i = 0; i < network->evaluation.count; ++i) {
+    const ag_layer *layer = &network->evaluation.layers[i];
+    if (layer->norm != NULL) ag_layer_fold(layer->norm, layer, network->block, network->folded);
+  }
+}
+
+void ag_network_prepare(ag_network *network, bool training, ag_pool *pool)
+{
+  preparation of = {network, training, pool == NULL ? 1 : ag_pool_threads(pool)};
+  if (network->folds && !training) fold(network);
   if (pool == NULL) {
     (void)prepare_part(&of, 0, 0);
   } else {
     (void)ag_pool_run(pool, of.parts, prepare_part, NULL, &of); /* a part cannot fail */
   }
-  network->ready = true;
+  network->ready = training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION;
 }
 
-void ag_network_destroy(ag_network **out)
+void ag_network_average(ag_network *network, const float *sums, size_t images)
 {
-  ag_network *network = *out;
-  if (network == NULL) return;
-  ag_release(&network->prepared);
-  ag_release(&network->block);
-  ag_release(&network->layers);
-  ag_release(out);
+  const float share = 0.1F;
+  network->ready = AG_READY_FOR_NOTHING;
+  for (size_t p = 0; p < ag_network_parameter_count(network); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(network, p);
+    if (!parameter->averaged) continue;
+    float *values = network->block + parameter->offset;
+    for (size_t i = 0; i < parameter->floats; ++i)
+      values[i] += share * (sums[parameter->offset + i] / (float)images - values[i]);
+  }
 }
+
+/* ---- what it is ---- */
 
 ag_shape ag_network_input(const ag_network *network)
 {
@@ -197,7 +181,7 @@ size_t ag_network_logit_stride(const ag_network *network)
 
 float *ag_network_block(ag_network *network)
 {
-  network->ready = false;
+  network->ready = AG_READY_FOR_NOTHING;
   return network->block;
 }
 
@@ -218,22 +202,23 @@ ag_status ag_network_digest(const ag_network *network, ag_digest *digest)
 
 size_t ag_network_bytes(const ag_network *network)
 {
-  return (network->floats + network->prepared_floats) * sizeof(float);
+  const size_t blocks = network->folds ? 2 : 1;
+  return (blocks * network->floats + network->prepared_floats) * sizeof(float);
 }
 
 size_t ag_network_layer_count(const ag_network *network)
 {
-  return network->layer_count;
+  return network->training.count;
 }
 
 const char *ag_network_layer_name(const ag_network *network, size_t index)
 {
-  return network->layers[index].description.name;
+  return network->training.layers[index].description.name;
 }
 
 const char *ag_network_layer_kernel(const ag_network *network, size_t index)
 {
-  const ag_convolution_kernel *kernel = network->layers[index].convolution_kernel;
+  const ag_convolution_kernel *kernel = network->training.layers[index].convolution_kernel;
   return kernel == NULL ? "" : kernel->name;
 }
 
@@ -249,8 +234,8 @@ size_t ag_network_parameter_count(const ag_network *network)
 
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index)
 {
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    const ag_layer *layer = &network->layers[i];
+  for (size_t i = 0; i < network->training.count; ++i) {
+    const ag_layer *layer = &network->training.layers[i];
     if (index < layer->parameter_count) return &layer->parameters[index];
     index -= layer->parameter_count;
   }
@@ -260,8 +245,8 @@ const ag_parameter *ag_network_parameter(const ag_network *network, size_t index
 
 bool ag_network_is_random(const ag_network *network)
 {
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    if (network->layers[i].kind->random) return true;
+  for (size_t i = 0; i < network->training.count; ++i) {
+    if (network->training.layers[i].kind->random) return true;
   }
   return false;
 }
@@ -269,10 +254,10 @@ bool ag_network_is_random(const ag_network *network)
 ag_flops ag_network_flops(const ag_network *network)
 {
   ag_flops sum = {0};
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    sum.forward += network->layers[i].flops.forward;
-    sum.input_gradient += network->layers[i].flops.input_gradient;
-    sum.weight_gradient += network->layers[i].flops.weight_gradient;
+  for (size_t i = 0; i < network->training.count; ++i) {
+    sum.forward += network->training.layers[i].flops.forward;
+    sum.input_gradient += network->training.layers[i].flops.input_gradient;
+    sum.weight_gradient += network->training.layers[i].flops.weight_gradient;
   }
   return sum;
 }
@@ -320,14 +305,14 @@ void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean
 {
   /* Counted over layers with weights, so that a defense's layer in between shifts no draws. */
   uint32_t ordinal = 0;
-  network->ready = false;
+  network->ready = AG_READY_FOR_NOTHING;
   clear_parameters(network);
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    const ag_layer *layer = &network->layers[i];
+  for (size_t i = 0; i < network->training.count; ++i) {
+    const ag_layer *layer = &network->training.layers[i];
     if (layer->kind == &ag_layer_normalize) {
       fill_vector(&layer->parameters[0], mean, 0, network->block);
       fill_vector(&layer->parameters[1], deviation, 1, network->block);
-    } else if (layer->parameter_count > 0) {
+    } else if (layer->parameter_count > 0 && layer->parameters[0].decayed) {
       initialise_weight(layer, ag_random_stream(seed, AG_PURPOSE_INITIALISATION, ordinal++, 0),
                         network->block);
     }

@@ -34,7 +34,7 @@ static void *carve(carver *from, size_t bytes)
 /* The first layer never writes in place: its input is the caller's. */
 static bool is_in_place(const ag_network *network, size_t layer)
 {
-  return layer > 0 && network->layers[layer].kind->in_place;
+  return layer > 0 && network->training.layers[layer].kind->in_place;
 }
 
 /* Lays the workspace out in the carver's block. */
@@ -43,8 +43,8 @@ static void lay_out(const ag_network *network, size_t capacity, carver *from,
 {
   size_t largest = ag_shape_floats(network->input);
   size_t scratch = 0;
-  for (size_t i = 0; i < network->layer_count; ++i) {
-    const ag_layer *layer = &network->layers[i];
+  for (size_t i = 0; i < network->training.count; ++i) {
+    const ag_layer *layer = &network->training.layers[i];
     const size_t floats = ag_shape_floats(layer->out);
     if (floats > largest) largest = floats;
     if (layer->kind->scratch_floats != NULL) {
@@ -101,46 +101,60 @@ static void run_layer(void (*run)(const ag_layer_call *), const ag_layer_call *c
   if (seconds != NULL) *seconds += ag_clock_seconds() - start;
 }
 
-/* The parts of a call that both directions share. */
-static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace, size_t layer)
+/* The parts of a call that both directions share, for layer `index` of the pass's sequence. */
+static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace, size_t index)
 {
+  const bool training = workspace->pass.training;
+  const ag_layer *layers = ag_network_sequence(network, training)->layers;
+  const ag_layer *layer = &layers[index];
   return (ag_layer_call){
-      .layer = &network->layers[layer],
+      .layer = layer,
       .pass = &workspace->pass,
       .count = workspace->count,
-      .block = network->block,
-      .prepared = network->prepared + network->layers[layer].prepared_offset,
-      .x = layer == 0 ? workspace->images : workspace->outputs[layer - 1],
-      .y = workspace->outputs[layer],
-      .saved = workspace->saved[layer],
+      .block = ag_network_read_block(network, training),
+      .prepared = network->prepared + layer->prepared_offset,
+      .x = index == 0 ? workspace->images : workspace->outputs[layers[index - 1].slot],
+      .y = workspace->outputs[layer->slot],
+      .saved = workspace->saved[layer->slot],
       .scratch = workspace->scratch,
   };
+}
+
+/* True where the weights are prepared for such a pass; without batch normalisation any will do. */
+static bool is_ready(const ag_network *network, bool training)
+{
+  if (!network->folds) return network->ready != AG_READY_FOR_NOTHING;
+  return network->ready == (training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION);
 }
 
 const float *ag_network_forward(const ag_network *network, ag_workspace *workspace,
                                 const ag_pass *pass, const float *images, size_t count)
 {
+  const ag_sequence *sequence = ag_network_sequence(network, pass->training);
   assert(count <= workspace->capacity);
-  assert(network->ready && "ag_network_prepare comes after a change of the parameters");
+  assert(is_ready(network, pass->training) && "ag_network_prepare comes after a change");
   workspace->pass = *pass;
   workspace->images = images;
   workspace->count = count;
-  for (size_t i = 0; i < network->layer_count; ++i) {
+  for (size_t i = 0; i < sequence->count; ++i) {
     const ag_layer_call call = call_of(network, workspace, i);
     run_layer(call.layer->kind->forward, &call,
               workspace->profile == NULL ? NULL : &workspace->profile->forward[i]);
   }
-  return workspace->outputs[network->layer_count - 1];
+  return workspace->outputs[sequence->layers[sequence->count - 1].slot];
 }
 
 void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
                          float *gradients, float *dimages)
 {
+  const ag_sequence *sequence = ag_network_sequence(network, workspace->pass.training);
   const float *dy = dlogits;
   size_t next = 0; /* the buffer of gradients that is free; dy lies in the other, or is dlogits */
   /* Without a gradient to the input nothing below the first trained layer is needed. */
-  const size_t last = dimages != NULL ? 0 : network->first_trained;
-  for (size_t i = network->layer_count; i-- > last;) {
+  const size_t last = dimages != NULL ? 0 : sequence->first_trained;
+  /* What a folded convolution would learn is not what the network's own would. */
+  assert(gradients == NULL || workspace->pass.training || !network->folds);
+  for (size_t i = sequence->count; i-- > last;) {
     ag_layer_call call = call_of(network, workspace, i);
     call.gradients = gradients;
     call.dy = dy;

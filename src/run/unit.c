@@ -113,7 +113,7 @@ static ag_status load_model(ag_unit_runner *runner, size_t model)
   AG_TRY(ag_network_create(&runner->plan->models[model].layers, runner->dataset->shape,
                            runner->dataset->classes, &runner->network));
   AG_TRY(ag_model_load(runner->network, path, NULL));
-  ag_network_prepare(runner->network, NULL);
+  ag_network_prepare(runner->network, false, NULL);
   AG_TRY(ag_network_digest(runner->network, &runner->digest));
   runner->model = model;
 cleanup:

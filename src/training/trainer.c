@@ -206,7 +206,7 @@ static ag_status train_batch(trainer *self, double rate, double sums[2])
   status = check_finite(self, sums[0], norm);
   if (status != AG_OK) return status;
   ag_optimizer_step(&self->training->optimizer, self->network, rate, gradients, self->velocity);
-  ag_network_prepare(self->network, self->pool);
+  ag_network_prepare(self->network, true, self->pool);
   memset(gradients, 0, floats * sizeof *gradients);
   return AG_OK;
 }
@@ -294,7 +294,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
   };
   const size_t epochs = ag_settings_count(&training->settings, "epochs");
   ag_status status = ag_team_agree(team, create_memory(&self));
-  ag_network_prepare(network, pool);
+  ag_network_prepare(network, true, pool);
   for (; status == AG_OK && self.epoch < epochs; ++self.epoch) {
     status = train_epoch(&self, epochs);
   }

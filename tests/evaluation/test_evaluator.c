@@ -213,7 +213,7 @@ static void logits_that_are_not_finite_give_no_verdict(void **state)
   const ag_parameter *last =
       ag_network_parameter(f->network, ag_network_parameter_count(f->network) - 1);
   ag_network_block(f->network)[last->offset + 3] = NAN;
-  ag_network_prepare(f->network, NULL);
+  ag_network_prepare(f->network, false, NULL);
   assert_int_equal(evaluate(f, kind("fgsm"), IMAGES, 0.05, 0, IMAGES), AG_NOT_FINITE);
   assert_non_null(strstr(ag_message(), "test image 0: a logit is not finite"));
   stop(f);
@@ -342,7 +342,7 @@ static void dropout_is_off(void **state)
   assert_int_equal(ag_network_floats(f->network), ag_network_floats(without));
   memcpy(ag_network_block(without), ag_network_values(f->network),
          ag_network_floats(without) * sizeof(float));
-  ag_network_prepare(without, NULL);
+  ag_network_prepare(without, false, NULL);
   memcpy(plain->labels, f->labels, sizeof plain->labels);
   assert_int_equal(evaluate(f, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);
   assert_int_equal(evaluate(plain, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);

@@ -34,7 +34,7 @@ static inline void build_parameters(ag_network *network)
     ag_parameter_import(parameter, values, ag_network_block(network));
     free(values);
   }
-  ag_network_prepare(network, NULL);
+  ag_network_prepare(network, false, NULL);
 }
 
 /** A network of the layers given with such parameters; owned by the caller. */

@@ -34,7 +34,7 @@ static void set_weights(ag_network *network)
     ag_parameter_import(parameter, values, ag_network_block(network));
     free(values);
   }
-  ag_network_prepare(network, NULL);
+  ag_network_prepare(network, false, NULL);
 }
 
 /* Within 1e-4 of the norm as a whole, and each value within 1e-4 of itself and of the root mean

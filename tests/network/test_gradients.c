@@ -70,7 +70,7 @@ static void finish(probe *all)
 
 static double value_of(const probe *all)
 {
-  ag_network_prepare(all->network, NULL);
+  ag_network_prepare(all->network, false, NULL);
   return test_dot(ag_network_forward(all->network, all->workspace, &all->pass, all->images, IMAGES),
                   all->direction, all->logit_floats);
 }

@@ -54,7 +54,7 @@ static ag_status make_network(const ag_dataset *dataset, subject *what)
   AG_TRY(ag_network_create(&layers, dataset->shape, CLASSES, &what->network));
   ag_dataset_statistics(dataset, mean, deviation);
   ag_network_initialise(what->network, 1, mean, deviation);
-  ag_network_prepare(what->network, NULL);
+  ag_network_prepare(what->network, false, NULL);
 cleanup:
   return status;
 }
@@ -120,11 +120,11 @@ static ag_status train(const ag_dataset *dataset, subject *what)
                      NULL, with.dlogits);
     ag_network_backward(what->network, with.workspace, with.dlogits, with.gradients, NULL);
     ag_optimizer_step(&optimizer, what->network, what->rate, with.gradients, with.velocity);
-    ag_network_prepare(what->network, NULL);
+    ag_network_prepare(what->network, false, NULL);
   }
 cleanup:
   clear_trainer(&with);
-    ag_network_prepare(what->network, NULL);
+    ag_network_prepare(what->network, false, NULL);
   return status;
 }
 

@@ -8,6 +8,9 @@
 /* batch_epsilon: PyTorch's default. */
 static const float batch_epsilon = 1e-5F;
 
+/* The kernels of the instruction set under test. */
+static const ag_batch_norm_kernel *batch_kernel;
+
 /* Rows and unpadded channels: around a block of rows, and more channels than go at once. */
 static const size_t batch_cases[][2] = {{1, 8},   {2, 24},   {3, 60},   {7, 8},    {64, 24},
                                         {64, 64}, {65, 19},  {130, 64}, {1000, 5}, {1000, 64},
@@ -22,8 +25,8 @@ typedef struct batch {
 
 static inline void batch_measure(batch *b)
 {
-  ag_batch_norm_statistics(b->rows, b->stride, b->z, b->mean, b->variance);
-  ag_batch_norm_inverse_deviation(b->stride, b->variance, batch_epsilon, b->inverse);
+  batch_kernel->statistics(b->rows, b->stride, b->z, b->mean, b->variance);
+  batch_kernel->inverse_deviation(b->stride, b->variance, batch_epsilon, b->inverse);
 }
 
 static inline batch batch_start(size_t rows, size_t channels, bool relu)
@@ -54,13 +57,13 @@ static inline void batch_stop(batch *b)
 
 static inline void batch_forward(const batch *b, float *y)
 {
-  ag_batch_norm_forward(b->rows, b->stride, b->z, b->mean, b->inverse, b->gamma, b->beta, b->relu,
+  batch_kernel->forward(b->rows, b->stride, b->z, b->mean, b->inverse, b->gamma, b->beta, b->relu,
                         y);
 }
 
 static inline void batch_backward(const batch *b, float *dgamma, float *dbeta, float *dz)
 {
-  ag_batch_norm_backward(b->rows, b->stride, b->z, b->mean, b->inverse, b->gamma, b->beta, b->relu,
+  batch_kernel->backward(b->rows, b->stride, b->z, b->mean, b->inverse, b->gamma, b->beta, b->relu,
                          b->dy, dgamma, dbeta, dz);
 }
 
@@ -96,6 +99,20 @@ static inline double batch_output(const batch *b, const channel *k, size_t i)
 static inline double batch_gradient(const batch *b, const channel *k, size_t i)
 {
   return b->relu && batch_output(b, k, i) <= 0.0 ? 0.0 : (double)b->dy[i];
+}
+
+/* Runs the tests with the kernels of every instruction set that this processor has. */
+static inline int batch_run(const struct CMUnitTest *tests, size_t count)
+{
+  static const char *const variants[] = {"avx512", "avx2", "baseline"};
+  int failed = 0;
+  for (size_t i = 0; i < sizeof variants / sizeof *variants; ++i) {
+    const ag_variant *variant = ag_variant_find(variants[i]);
+    if (variant == NULL) continue;
+    batch_kernel = ag_variant_batch_norm(variant);
+    failed += _cmocka_run_group_tests(variants[i], tests, count, NULL, NULL);
+  }
+  return failed;
 }
 
 #endif

@@ -53,7 +53,7 @@ static inline ag_network *network_by_hand(network_wish wish)
     test_fill(ag_network_block(network) + parameter->offset, parameter->out, (uint32_t)i, -0.2F,
               0.2F);
   }
-  ag_network_prepare(network, NULL);
+  ag_network_prepare(network, false, NULL);
   return network;
 }
 

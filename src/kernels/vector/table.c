@@ -9,5 +9,6 @@ const ag_variant AG_VECTOR(variant) = {
     .lanes = WIDE,
     .winograd = &AG_VECTOR(winograd),
     .dense = &AG_VECTOR(dense),
+    .batch_norm = &AG_VECTOR(batch_norm),
     .multiply = AG_VECTOR(multiply),
 };

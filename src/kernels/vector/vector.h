@@ -79,5 +79,6 @@ void AG_VECTOR(multiply)(size_t m, size_t n, size_t depth, const float *a, size_
 
 extern const ag_convolution_kernel AG_VECTOR(winograd);
 extern const ag_dense_kernel AG_VECTOR(dense);
+extern const ag_batch_norm_kernel AG_VECTOR(batch_norm);
 
 #endif

@@ -2,7 +2,7 @@
  * Plain loops over channels. Sums are taken in floats over blocks of rows and the blocks added up
  * in double, in the order written here: nothing depends on the width of a vector. Pointers that may
  * be equal are not `restrict`. */
-#include "advgrid/kernels.h"
+#include "kernels/vector/vector.h"
 
 #include <assert.h>
 #include <math.h>
@@ -103,16 +103,15 @@ static void chunk_statistics(size_t rows, size_t stride, size_t width, const flo
   }
 }
 
-void ag_batch_norm_statistics(size_t rows, size_t channels, const float *z, float *mean,
-                              float *variance)
+static void statistics(size_t rows, size_t channels, const float *z, float *mean, float *variance)
 {
   assert(rows > 0);
   for (size_t c = 0; c < channels; c += CHUNK)
     chunk_statistics(rows, channels, smaller(channels - c, CHUNK), z + c, mean + c, variance + c);
 }
 
-void ag_batch_norm_inverse_deviation(size_t channels, const float *variance, float epsilon,
-                                     float *inverse_deviation)
+static void invert_deviation(size_t channels, const float *variance, float epsilon,
+                             float *inverse_deviation)
 {
   assert(epsilon > 0.0F);
   for (size_t c = 0; c < channels; ++c)
@@ -149,9 +148,9 @@ static inline void chunk_forward(size_t rows, size_t stride, size_t width, const
   }
 }
 
-void ag_batch_norm_forward(size_t rows, size_t channels, const float *z, const float *mean,
-                           const float *inverse_deviation, const float *gamma, const float *beta,
-                           bool relu, float *y)
+static void forward(size_t rows, size_t channels, const float *z, const float *mean,
+                    const float *inverse_deviation, const float *gamma, const float *beta,
+                    bool relu, float *y)
 {
   float scale[CHUNK];
   for (size_t c = 0; c < channels; c += CHUNK) {
@@ -267,9 +266,9 @@ static inline void spread_gradient(const gradient_chunk *chunk, const float *dy,
   }
 }
 
-void ag_batch_norm_backward(size_t rows, size_t channels, const float *z, const float *mean,
-                            const float *inverse_deviation, const float *gamma, const float *beta,
-                            bool relu, const float *dy, float *dgamma, float *dbeta, float *dz)
+static void backward(size_t rows, size_t channels, const float *z, const float *mean,
+                     const float *inverse_deviation, const float *gamma, const float *beta,
+                     bool relu, const float *dy, float *dgamma, float *dbeta, float *dz)
 {
   assert(rows > 0);
   gradient_chunk chunk;
@@ -281,11 +280,16 @@ void ag_batch_norm_backward(size_t rows, size_t channels, const float *z, const 
     chunk.mean = mean + c;
     chunk.beta = beta + c;
     multiply(chunk.width, gamma + c, inverse_deviation + c, chunk.scale);
+    if (dgamma == NULL) {
+      memset(chunk.shared, 0, sizeof chunk.shared);
+      memset(chunk.slope, 0, sizeof chunk.slope);
+    } else {
+      sum_gradient(&chunk, inverse_deviation + c, dy + c, relu, dgamma + c, dbeta + c);
+    }
+    if (dz == NULL) continue;
     if (relu) {
-      sum_gradient(&chunk, inverse_deviation + c, dy + c, true, dgamma + c, dbeta + c);
       spread_gradient(&chunk, dy + c, true, dz + c);
     } else {
-      sum_gradient(&chunk, inverse_deviation + c, dy + c, false, dgamma + c, dbeta + c);
       spread_gradient(&chunk, dy + c, false, dz + c);
     }
   }
@@ -293,15 +297,14 @@ void ag_batch_norm_backward(size_t rows, size_t channels, const float *z, const 
 
 /* ---- folding --------------------------------------------------------------------- */
 
-void ag_batch_norm_fold(size_t rows, size_t channels, const float *weights, const float *bias,
-                        const float *gamma, const float *beta, const float *mean,
-                        const float *variance, float epsilon, float *folded_weights,
-                        float *folded_bias)
+static void fold(size_t rows, size_t channels, const float *weights, const float *bias,
+                 const float *gamma, const float *beta, const float *mean, const float *variance,
+                 float epsilon, float *folded_weights, float *folded_bias)
 {
   float scale[CHUNK];
   for (size_t c = 0; c < channels; c += CHUNK) {
     const size_t width = smaller(channels - c, CHUNK);
-    ag_batch_norm_inverse_deviation(width, variance + c, epsilon, scale);
+    invert_deviation(width, variance + c, epsilon, scale);
     for (size_t i = 0; i < width; ++i) {
       scale[i] *= gamma[c + i];
       folded_bias[c + i] = (bias[c + i] - mean[c + i]) * scale[i] + beta[c + i];
@@ -310,3 +313,11 @@ void ag_batch_norm_fold(size_t rows, size_t channels, const float *weights, cons
       multiply(width, weights + row * channels + c, scale, folded_weights + row * channels + c);
   }
 }
+
+const ag_batch_norm_kernel AG_VECTOR(batch_norm) = {
+    .statistics = statistics,
+    .inverse_deviation = invert_deviation,
+    .forward = forward,
+    .backward = backward,
+    .fold = fold,
+};
