@@ -1,0 +1,25 @@
+/* What a batch does to the parameters: its gradients are summed over threads and ranks, and every
+ * rank makes the same step. */
+#ifndef ADVGRID_TRAINING_STEP_H
+#define ADVGRID_TRAINING_STEP_H
+
+#include "training/team.h"
+
+typedef struct ag_stepper ag_stepper;
+
+/** Memory for the gradients of a pool's threads and for the optimizer. Borrows all. */
+ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag_team *team,
+                            ag_network *network, ag_stepper **stepper);
+void ag_stepper_destroy(ag_stepper **stepper);
+
+/** What a thread's backward passes add to: the block's layout, zero before each batch. */
+float *ag_stepper_gradients(const ag_stepper *stepper, size_t thread);
+
+/** Sums the gradients over threads and team and clips the sum. *norm: before, over the trained
+ *  parameters. Collective. */
+ag_status ag_stepper_sum(ag_stepper *stepper, double *norm);
+/** One step of the network's parameters down the sum; leaves gradients of zero for the next batch.
+ */
+ag_status ag_stepper_step(ag_stepper *stepper, double rate);
+
+#endif
