@@ -25,17 +25,23 @@ double ag_schedule_rate(const ag_entry *schedule, double progress, double epochs
 
 /* ---- optimizer ------------------------------------------------------------------------ */
 
+/* Over any range of parameters, so that threads may share a network out. */
+
+/** The sum of the squares of gradients[floats], in double: not finite where one of them is not. */
+double ag_gradient_squares(size_t floats, const float *gradients);
+
+/** What scales a gradient so that its norm is at most `limit` (Pascanu et al. 2013, algorithm 1):
+ *  limit / norm, or 1 where it is that already. limit 0: any norm. */
+float ag_gradient_clip(double norm, double limit);
+
 /** One step of stochastic gradient descent with momentum (Sutskever et al. 2013) and weight
  *  decay, as PyTorch writes it:
- *    g = gradient + decay w;  v = momentum v + g;  w -= rate (nesterov ? g + momentum v : v)
- *  on every trained parameter of the network; decay where the parameter says so.
- *  gradients, velocity: the block's layout; velocity is updated, gradients are changed. */
-void ag_optimizer_step(const ag_entry *optimizer, ag_network *network, double rate,
-                       float *gradients, float *velocity);
-
-/** Scales gradients so that their norm over the trained parameters is at most `limit`
- *  (Pascanu et al. 2013); returns the norm before. limit 0: no limit. */
-double ag_gradient_clip(const ag_network *network, double limit, float *gradients);
+ *    g = factor gradient + decay w;  v = momentum v + g;
+ *    w -= rate (nesterov ? g + momentum v : v)
+ *  factor: of ag_gradient_clip. decayed: whether the optimizer's weight decay applies here.
+ *  gradients, weights, velocity: [floats], apart; weights and velocity are updated. */
+void ag_optimizer_step(const ag_entry *optimizer, double rate, float factor, bool decayed,
+                       size_t floats, const float *gradients, float *weights, float *velocity);
 
 /* ---- the trainer -------------------------------------------------------------------------- */
 

@@ -1,18 +1,57 @@
-/* From the gradients of a rank's threads to new parameters, in slices over the rank's threads. */
+/* From the gradients of a rank's threads to new parameters.
+ * The trained parameters are cut into slices, which the rank's threads share. A slice stays in a
+ * core's cache from one loop over it to the next, so that each pass reads memory once. */
 #include "training/step.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
+
+enum { SLICE = 16384 };
+
+/* A piece of one trained parameter. */
+typedef struct slice {
+  size_t offset, floats; /* in the network's block */
+  bool decayed;
+  double squares; /* of its gradients' sum */
+} slice;
 
 struct ag_stepper {
   const ag_training *training;
   ag_pool *pool;
   const ag_team *team;
   ag_network *network;
+  slice *slices;
+  size_t slice_count;
   float **gradients; /* [threads of the pool] */
-  float *velocity, *scratch;
+  float *received;   /* the sum over ranks; NULL in a team of one */
+  float *velocity;
+  /* The batch in hand. */
+  size_t parts;      /* threads that have gradients of it */
+  const float *sums; /* of its gradients, once they are summed */
+  double rate;
+  float factor; /* that clips them */
 };
 
-enum { SLICE = 65536 };
+/* ---- memory ---- */
+
+/* Counts slices, and writes them where there is memory for them. */
+static void cut(ag_stepper *self)
+{
+  self->slice_count = 0;
+  for (size_t p = 0; p < ag_network_parameter_count(self->network); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(self->network, p);
+    for (size_t begin = 0; parameter->trained && begin < parameter->floats; begin += SLICE) {
+      const size_t left = parameter->floats - begin;
+      if (self->slices != NULL) {
+        self->slices[self->slice_count] = (slice){.offset = parameter->offset + begin,
+                                                  .floats = left < SLICE ? left : SLICE,
+                                                  .decayed = parameter->decayed};
+      }
+      ++self->slice_count;
+    }
+  }
+}
 
 ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag_team *team,
                             ag_network *network, ag_stepper **out)
@@ -28,8 +67,11 @@ ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag
   self->pool = pool;
   self->team = team;
   self->network = network;
+  cut(self);
+  AG_TRY(ag_allocate(self->slice_count, sizeof *self->slices, &self->slices));
+  cut(self);
   AG_TRY(ag_allocate(floats, sizeof(float), &self->velocity));
-  AG_TRY(ag_allocate(floats, sizeof(float), &self->scratch));
+  if (team->size > 1) AG_TRY(ag_allocate(floats, sizeof(float), &self->received));
   AG_TRY(ag_allocate(threads, sizeof *self->gradients, &self->gradients));
   for (size_t i = 0; i < threads; ++i)
     AG_TRY(ag_allocate(floats, sizeof(float), &self->gradients[i]));
@@ -45,8 +87,9 @@ void ag_stepper_destroy(ag_stepper **out)
   for (size_t i = 0; self->gradients != NULL && i < ag_pool_threads(self->pool); ++i)
     ag_release(&self->gradients[i]);
   ag_release(&self->gradients);
-  ag_release(&self->scratch);
+  ag_release(&self->received);
   ag_release(&self->velocity);
+  ag_release(&self->slices);
   ag_release(out);
 }
 
@@ -55,43 +98,78 @@ float *ag_stepper_gradients(const ag_stepper *self, size_t thread)
   return self->gradients[thread];
 }
 
-/* Adds a slice of the other threads' gradients to the first one's. */
+/* A pass over all slices, none of which can fail. */
+static void for_slices(ag_stepper *self, ag_pool_work work)
+{
+  const ag_status status = ag_pool_run(self->pool, self->slice_count, work, NULL, self);
+  assert(status == AG_OK);
+  (void)status;
+}
+
+/* ---- the sum ---- */
+
+/* sum += part, and part = 0. */
+static void move(size_t floats, float *restrict part, float *restrict sum)
+{
+  for (size_t i = 0; i < floats; ++i) {
+    sum[i] += part[i];
+    part[i] = 0;
+  }
+}
+
+static ag_status square_slice(void *context, size_t item, size_t thread)
+{
+  const ag_stepper *self = context;
+  slice *one = &self->slices[item];
+  (void)thread;
+  one->squares = ag_gradient_squares(one->floats, self->sums + one->offset);
+  return AG_OK;
+}
+
+/* Moves the other threads' gradients to the first one's; with their squares where that is all. */
 static ag_status sum_slice(void *context, size_t item, size_t thread)
 {
   const ag_stepper *self = context;
-  const size_t floats = ag_network_floats(self->network);
-  const size_t begin = item * SLICE;
-  const size_t end = begin + SLICE < floats ? begin + SLICE : floats;
+  const slice *one = &self->slices[item];
+  for (size_t other = 1; other < self->parts; ++other)
+    move(one->floats, self->gradients[other] + one->offset, self->gradients[0] + one->offset);
+  return self->team->size == 1 ? square_slice(context, item, thread) : AG_OK;
+}
+
+double ag_stepper_sum(ag_stepper *self, size_t shards)
+{
+  const size_t threads = ag_pool_threads(self->pool);
+  double squares = 0;
+  self->parts = shards < threads ? shards : threads;
+  self->sums = self->gradients[0];
+  for_slices(self, sum_slice);
+  if (self->team->size > 1) {
+    self->sums = ag_team_sum_floats(self->team, ag_network_floats(self->network),
+                                    self->gradients[0], self->received);
+    for_slices(self, square_slice);
+  }
+  for (size_t i = 0; i < self->slice_count; ++i)
+    squares += self->slices[i].squares;
+  return sqrt(squares);
+}
+
+/* ---- the step ---- */
+
+static ag_status step_slice(void *context, size_t item, size_t thread)
+{
+  const ag_stepper *self = context;
+  const slice *one = &self->slices[item];
+  float *weights = ag_network_block(self->network) + one->offset;
   (void)thread;
-  for (size_t other = 1; other < ag_pool_threads(self->pool); ++other) {
-    float *restrict sum = self->gradients[0];
-    float *restrict part = self->gradients[other];
-    for (size_t i = begin; i < end; ++i) {
-      sum[i] += part[i];
-      part[i] = 0;
-    }
-  }
+  ag_optimizer_step(&self->training->optimizer, self->rate, self->factor, one->decayed, one->floats,
+                    self->sums + one->offset, weights, self->velocity + one->offset);
+  memset(self->gradients[0] + one->offset, 0, one->floats * sizeof(float));
   return AG_OK;
 }
 
-ag_status ag_stepper_sum(ag_stepper *self, double *norm)
+void ag_stepper_step(ag_stepper *self, double rate, double norm)
 {
-  ag_status status = AG_OK;
-  const size_t floats = ag_network_floats(self->network);
-  const double limit = ag_settings_number(&self->training->settings, "clip");
-  if (ag_pool_threads(self->pool) > 1) {
-    status = ag_pool_run(self->pool, (floats + SLICE - 1) / SLICE, sum_slice, NULL, self);
-  }
-  if (status != AG_OK) return status;
-  ag_team_sum_floats(self->team, floats, self->gradients[0], self->scratch);
-  *norm = ag_gradient_clip(self->network, limit, self->gradients[0]);
-  return AG_OK;
-}
-
-ag_status ag_stepper_step(ag_stepper *self, double rate)
-{
-  float *gradients = self->gradients[0];
-  ag_optimizer_step(&self->training->optimizer, self->network, rate, gradients, self->velocity);
-  memset(gradients, 0, ag_network_floats(self->network) * sizeof *gradients);
-  return AG_OK;
+  self->rate = rate;
+  self->factor = ag_gradient_clip(norm, ag_settings_number(&self->training->settings, "clip"));
+  for_slices(self, step_slice);
 }

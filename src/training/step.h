@@ -15,11 +15,12 @@ void ag_stepper_destroy(ag_stepper **stepper);
 /** What a thread's backward passes add to: the block's layout, zero before each batch. */
 float *ag_stepper_gradients(const ag_stepper *stepper, size_t thread);
 
-/** Sums the gradients over threads and team and clips the sum. *norm: before, over the trained
- *  parameters. Collective. */
-ag_status ag_stepper_sum(ag_stepper *stepper, double *norm);
-/** One step of the network's parameters down the sum; leaves gradients of zero for the next batch.
- */
-ag_status ag_stepper_step(ag_stepper *stepper, double rate);
+/** Sums the gradients over the threads that had one of this rank's `shards`, and over the team.
+ *  Returns the sum's norm over the trained parameters; for one sum it is the same on any number of
+ *  threads. Collective. */
+double ag_stepper_sum(ag_stepper *stepper, size_t shards);
+/** One step of the network's parameters down the sum, which is clipped by its norm as the job says;
+ *  leaves gradients of zero for the next batch. */
+void ag_stepper_step(ag_stepper *stepper, double rate, double norm);
 
 #endif

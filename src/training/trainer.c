@@ -164,15 +164,13 @@ static ag_status check_finite(const trainer *self, double loss, double norm)
 
 static ag_status train_batch(trainer *self, double rate, double sums[2])
 {
-  ag_status status = AG_OK;
-  double norm = 0;
   const size_t local = share_of(self, shards_of(self, self->count));
-  status = ag_pool_run(self->pool, local, train_shard, NULL, self);
-  AG_TRY(sum_counts(self, status, sums));
-  AG_TRY(ag_stepper_sum(self->stepper, &norm));
-  AG_TRY(check_finite(self, sums[0], norm));
-  AG_TRY(ag_stepper_step(self->stepper, rate));
-cleanup:
+  ag_status status = ag_pool_run(self->pool, local, train_shard, NULL, self);
+  status = sum_counts(self, status, sums);
+  if (status != AG_OK) return status;
+  const double norm = ag_stepper_sum(self->stepper, local);
+  status = check_finite(self, sums[0], norm);
+  if (status == AG_OK) ag_stepper_step(self->stepper, rate, norm);
   return status;
 }
 
