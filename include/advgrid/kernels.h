@@ -148,5 +148,12 @@ void ag_softmax(size_t count, size_t classes, size_t stride, const float *logits
  * overwritten. */
 void ag_cross_entropy(size_t count, size_t classes, size_t stride, const float *logits,
                       const uint8_t *labels, float scale, float *losses, float *gradient);
+/** The same towards smoothed labels (Szegedy et al. 2016, arXiv:1512.00567, section 7)
+ *  q = (1 - smoothing) onehot(label) + smoothing / classes, smoothing in [0, 1]:
+ *  losses = -sum of q log softmax(logits); gradient = scale * (softmax(logits) - q). With
+ *  smoothing 0 the same bits. */
+void ag_cross_entropy_smoothed(size_t count, size_t classes, size_t stride, const float *logits,
+                               const uint8_t *labels, float smoothing, float scale, float *losses,
+                               float *gradient);
 
 #endif
