@@ -8,7 +8,7 @@
 
 /* ---- what a job says about it ------------------------------------------------------ */
 
-/** The options of `training:` itself: epochs, batch, shard, clip. */
+/** The options of `training:` itself: epochs, batch, shard, clip, label_smoothing, averaging. */
 extern const ag_option ag_training_options[];
 /** `training: {optimizer: {kind: ...}}` and `{schedule: {kind: ...}}`. */
 const ag_kind *ag_optimizer_table(size_t index);
@@ -48,7 +48,8 @@ void ag_optimizer_step(const ag_entry *optimizer, double rate, float factor, boo
 /* The ranks that train one model together; made from a communicator in training/team.h. */
 typedef struct ag_team ag_team;
 
-/* A row of the table /training/DEFENSE. */
+/* A row of the table /training/DEFENSE: loss (towards the labels as the job smooths them) and
+ * train_accuracy as the batches went by, validation_accuracy of the model that would be kept. */
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
@@ -61,9 +62,13 @@ typedef struct ag_training_events {
   ag_status (*epoch)(void *context, const ag_epoch *epoch);
 } ag_training_events;
 
-/** Trains the network's parameters from what they are. Collective over the team; every rank ends
- *  with the same parameters. Fails with AG_NOT_FINITE, naming epoch and step, on every rank
- *  where the loss of a batch is not finite. */
+/** Trains the network's parameters from what they are. Where the job asks for averaging, what is
+ *  validated and kept is not the parameters w that the steps come to but their moving average, from
+ *  their first values on (Polyak & Juditsky 1992, with the weights of an exponential average):
+ *    average += (1 - d) (w - average)  after each step,  d = min(averaging, (1 + t) / (10 + t))
+ *  behind t earlier steps, so that the first ones are soon forgotten.
+ *  Collective over the team; every rank ends with the same parameters. Fails with AG_NOT_FINITE,
+ *  naming epoch and step, on every rank where the loss of a batch is not finite. */
 ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
                    ag_pool *pool, const ag_team *team, const ag_training_events *events,
                    ag_network *network);

@@ -26,11 +26,14 @@ struct ag_stepper {
   float **gradients; /* [threads of the pool] */
   float *received;   /* the sum over ranks; NULL in a team of one */
   float *velocity;
+  float *average; /* of the parameters; NULL: not wanted */
+  size_t steps;   /* that were made */
   /* The batch in hand. */
   size_t parts;      /* threads that have gradients of it */
   const float *sums; /* of its gradients, once they are summed */
   double rate;
   float factor; /* that clips them */
+  float share;  /* of the average that is renewed */
 };
 
 /* ---- memory ---- */
@@ -72,6 +75,10 @@ ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag
   cut(self);
   AG_TRY(ag_allocate(floats, sizeof(float), &self->velocity));
   if (team->size > 1) AG_TRY(ag_allocate(floats, sizeof(float), &self->received));
+  if (ag_settings_number(&training->settings, "averaging") > 0) {
+    AG_TRY(ag_allocate(floats, sizeof(float), &self->average));
+    memcpy(self->average, ag_network_block(network), floats * sizeof(float));
+  }
   AG_TRY(ag_allocate(threads, sizeof *self->gradients, &self->gradients));
   for (size_t i = 0; i < threads; ++i)
     AG_TRY(ag_allocate(floats, sizeof(float), &self->gradients[i]));
@@ -88,6 +95,7 @@ void ag_stepper_destroy(ag_stepper **out)
     ag_release(&self->gradients[i]);
   ag_release(&self->gradients);
   ag_release(&self->received);
+  ag_release(&self->average);
   ag_release(&self->velocity);
   ag_release(&self->slices);
   ag_release(out);
@@ -155,6 +163,14 @@ double ag_stepper_sum(ag_stepper *self, size_t shards)
 
 /* ---- the step ---- */
 
+/* The average goes `share` of the way to where the weights are. */
+static void follow(size_t floats, float share, const float *restrict weights,
+                   float *restrict average)
+{
+  for (size_t i = 0; i < floats; ++i)
+    average[i] += share * (weights[i] - average[i]);
+}
+
 static ag_status step_slice(void *context, size_t item, size_t thread)
 {
   const ag_stepper *self = context;
@@ -164,12 +180,39 @@ static ag_status step_slice(void *context, size_t item, size_t thread)
   ag_optimizer_step(&self->training->optimizer, self->rate, self->factor, one->decayed, one->floats,
                     self->sums + one->offset, weights, self->velocity + one->offset);
   memset(self->gradients[0] + one->offset, 0, one->floats * sizeof(float));
+  if (self->average != NULL) {
+    follow(one->floats, self->share, weights, self->average + one->offset);
+  }
   return AG_OK;
 }
 
 void ag_stepper_step(ag_stepper *self, double rate, double norm)
 {
+  const ag_settings *settings = &self->training->settings;
+  const double steps = (double)self->steps++;
+  const double decay = fmin(ag_settings_number(settings, "averaging"), (1 + steps) / (10 + steps));
   self->rate = rate;
-  self->factor = ag_gradient_clip(norm, ag_settings_number(&self->training->settings, "clip"));
+  self->factor = ag_gradient_clip(norm, ag_settings_number(settings, "clip"));
+  self->share = (float)(1 - decay);
   for_slices(self, step_slice);
+}
+
+static ag_status exchange_slice(void *context, size_t item, size_t thread)
+{
+  const ag_stepper *self = context;
+  const slice *one = &self->slices[item];
+  float *restrict weights = ag_network_block(self->network) + one->offset;
+  float *restrict average = self->average + one->offset;
+  (void)thread;
+  for (size_t i = 0; i < one->floats; ++i) {
+    const float weight = weights[i];
+    weights[i] = average[i];
+    average[i] = weight;
+  }
+  return AG_OK;
+}
+
+void ag_stepper_exchange(ag_stepper *self)
+{
+  if (self->average != NULL) for_slices(self, exchange_slice);
 }

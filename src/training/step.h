@@ -1,5 +1,5 @@
 /* What a batch does to the parameters: its gradients are summed over threads and ranks, and every
- * rank makes the same step. */
+ * rank makes the same step. The network's parameters change in no other place. */
 #ifndef ADVGRID_TRAINING_STEP_H
 #define ADVGRID_TRAINING_STEP_H
 
@@ -20,7 +20,9 @@ float *ag_stepper_gradients(const ag_stepper *stepper, size_t thread);
  *  threads. Collective. */
 double ag_stepper_sum(ag_stepper *stepper, size_t shards);
 /** One step of the network's parameters down the sum, which is clipped by its norm as the job says;
- *  leaves gradients of zero for the next batch. */
+ *  their average follows. Leaves gradients of zero for the next batch. */
 void ag_stepper_step(ag_stepper *stepper, double rate, double norm);
+/** Exchanges the network's parameters with their average; nothing where the job averages none. */
+void ag_stepper_exchange(ag_stepper *stepper);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct trainer {
   const ag_training_events *events;
   ag_network *network;
   size_t shard, batch;
+  float smoothing; /* of labels */
   lane *lanes;     /* [threads of the pool] */
   uint32_t *order; /* this epoch's, of the training images; then the validation's numbers */
   ag_stepper *stepper;
@@ -125,8 +126,9 @@ static ag_status train_shard(void *context, size_t item, size_t thread)
                    mine->pixels, mine->pixels + self->shard * ag_shape_floats(shape));
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  ag_cross_entropy(count, self->dataset->classes, ag_network_logit_stride(self->network), logits,
-                   mine->labels, 1 / (float)self->count, mine->losses, mine->dlogits);
+  ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
+                            logits, mine->labels, self->smoothing, 1 / (float)self->count,
+                            mine->losses, mine->dlogits);
   for (size_t i = 0; i < count; ++i)
     mine->loss += (double)mine->losses[i];
   count_correct(self, mine, logits, count);
@@ -199,8 +201,10 @@ static ag_status validate(trainer *self, double *accuracy)
   double sums[2];
   *accuracy = NAN;
   if (images == 0) return AG_OK;
+  ag_stepper_exchange(self->stepper); /* the average is what is kept */
   ag_status status =
       ag_pool_run(self->pool, share_of(self, shards_of(self, images)), validate_shard, NULL, self);
+  ag_stepper_exchange(self->stepper);
   status = sum_counts(self, status, sums);
   if (status == AG_OK) *accuracy = sums[1] / (double)images;
   return status;
@@ -254,12 +258,14 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
       .network = network,
       .shard = ag_settings_count(&training->settings, "shard"),
       .batch = ag_settings_count(&training->settings, "batch"),
+      .smoothing = (float)ag_settings_number(&training->settings, "label_smoothing"),
   };
   const size_t epochs = ag_settings_count(&training->settings, "epochs");
   ag_status status = ag_team_agree(team, create_memory(&self));
   for (; status == AG_OK && self.epoch < epochs; ++self.epoch) {
     status = train_epoch(&self, epochs);
   }
+  if (status == AG_OK) ag_stepper_exchange(self.stepper);
   destroy_memory(&self);
   return status;
 }

@@ -1,5 +1,6 @@
 /* From gradients to parameters over the threads of a rank: the sum by its definition, the norm
- * over trained parameters alone, and the same bits for any number of threads. */
+ * over trained parameters alone, the parameters' average, and the same bits for any number of
+ * threads. */
 #include "support/networks.h"
 
 #include "training/step.h"
@@ -16,18 +17,24 @@ typedef struct fixture {
 } fixture;
 
 /* Its dense layer has 41344 weights: several slices, of which the last is not whole. */
-static fixture *start(size_t threads, const char *clip)
+static fixture *start_averaging(size_t threads, const char *clip, const char *averaging)
 {
   fixture *f = (fixture *)test_bytes(sizeof *f);
   f->team = ag_team_of(MPI_COMM_SELF);
   ag_settings_start(&f->training.settings, ag_training_options);
   assert_int_equal(ag_settings_set(&f->training.settings, "clip", clip), AG_OK);
+  assert_int_equal(ag_settings_set(&f->training.settings, "averaging", averaging), AG_OK);
   ag_entry_start(&f->training.optimizer, ag_kind_find(ag_optimizer_table, "sgd"));
   f->network = network_by_hand(
       (network_wish){.shape = {34, 38, 3}, .classes = 10, .mean = 0.4F, .deviation = 0.2F});
   f->floats = ag_network_floats(f->network);
   assert_int_equal(ag_pool_create(threads, &f->pool), AG_OK);
   return f;
+}
+
+static fixture *start(size_t threads, const char *clip)
+{
+  return start_averaging(threads, clip, "0");
 }
 
 static void make_stepper(fixture *f)
@@ -218,6 +225,73 @@ static void constants_stay_and_gradients_are_cleared(void **state)
   stop(f);
 }
 
+/* ---- averaging ---- */
+
+/* Ten steps, of which the last two are averaged with the decay of the job, 1/2, and the others with
+ * that of the warm-up: 1/10, 2/11, 3/12, ... Behind them the network has the average, and then its
+ * own parameters again. */
+static void average_is_that_by_hand(void **state)
+{
+  (void)state;
+  fixture *f = start_averaging(2, "1", "0.5");
+  make_stepper(f);
+  const float *block = ag_network_block(f->network);
+  double *want = (double *)test_bytes(f->floats * sizeof *want);
+  for (size_t i = 0; i < f->floats; ++i)
+    want[i] = (double)block[i];
+  for (size_t t = 0; t < 10; ++t) {
+    static const double decays[] = {1 / 10., 2 / 11., 3 / 12., 4 / 13., 5 / 14.,
+                                    6 / 15., 7 / 16., 8 / 17., 0.5,     0.5};
+    float *gradients = draw(f, (uint32_t)(100 * t), false);
+    add(f, 0, 1, gradients);
+    step(f, 1, 0.5);
+    for (size_t i = 0; i < f->floats; ++i)
+      want[i] = decays[t] * want[i] + (1 - decays[t]) * (double)block[i];
+    free(gradients);
+  }
+  float *own = test_copy(block, f->floats);
+  ag_stepper_exchange(f->stepper);
+  double apart = 0;
+  for (size_t i = 0; i < f->floats; ++i) {
+    assert_number_close((double)block[i], want[i], 1e-6, 1e-6);
+    apart = fmax(apart, fabs(want[i] - (double)own[i]));
+  }
+  assert_true(apart > 1e-3);
+  ag_stepper_exchange(f->stepper);
+  assert_same_bits(block, own, f->floats);
+  free(want);
+  free(own);
+  stop(f);
+}
+
+/* The steps are the same with and without, and so is the average on any number of threads. */
+static void averaging_changes_no_step(void **state)
+{
+  (void)state;
+  float *own = NULL;
+  float *average = NULL;
+  for (size_t threads = 0; threads <= THREADS; ++threads) { /* first without averaging */
+    fixture *f = start_averaging(threads == 0 ? 1 : threads, "1", threads == 0 ? "0" : "0.9");
+    make_stepper(f);
+    const float *block = ag_network_block(f->network);
+    for (uint32_t s = 0; s < STEPS; ++s) {
+      float *gradients = draw(f, 100 * s, false);
+      add(f, 0, 1, gradients);
+      step(f, 1, 0.5);
+      free(gradients);
+    }
+    if (own == NULL) own = test_copy(block, f->floats);
+    assert_same_bits(block, own, f->floats);
+    ag_stepper_exchange(f->stepper);
+    if (threads == 0) assert_same_bits(block, own, f->floats);
+    if (threads == 1) average = test_copy(block, f->floats);
+    if (threads >= 1) assert_same_bits(block, average, f->floats);
+    stop(f);
+  }
+  free(own);
+  free(average);
+}
+
 /* Open MPI keeps memory until the end; our own is counted in main. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -232,6 +306,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(threads_change_nothing_where_sums_are_exact),
       cmocka_unit_test(a_received_sum_gives_the_same_step),
       cmocka_unit_test(constants_stay_and_gradients_are_cleared),
+      cmocka_unit_test(average_is_that_by_hand),
+      cmocka_unit_test(averaging_changes_no_step),
   };
   int provided = 0;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
