@@ -210,6 +210,9 @@ typedef enum ag_option_type {
 typedef struct ag_option {
   const char *name; /* NULL ends a list */
   ag_option_type type;
+  /* Came when results were stored already: as long as it has its initial value, which must do what
+   * was done before, keys leave it out, so that finished work is known again. */
+  bool late;
   const char *initial;      /* as a job would write it; NULL: the job must give it */
   double minimum, maximum;  /* of a number or a count, both allowed */
   const char *const *words; /* of a word, ended by NULL */

@@ -197,6 +197,13 @@ void ag_softmax(size_t count, size_t classes, size_t stride, const float *logits
  * overwritten. */
 void ag_cross_entropy(size_t count, size_t classes, size_t stride, const float *logits,
                       const uint8_t *labels, float scale, float *losses, float *gradient);
+/** The same towards smoothed labels (Szegedy et al. 2016, arXiv:1512.00567, section 7)
+ *  q = (1 - smoothing) onehot(label) + smoothing / classes, smoothing in [0, 1]:
+ *  losses = -sum of q log softmax(logits); gradient = scale * (softmax(logits) - q). With
+ *  smoothing 0 the same bits. */
+void ag_cross_entropy_smoothed(size_t count, size_t classes, size_t stride, const float *logits,
+                               const uint8_t *labels, float smoothing, float scale, float *losses,
+                               float *gradient);
 
 /* ---- batch normalisation ------------------------------------------------------------------ */
 
@@ -226,8 +233,9 @@ typedef struct ag_batch_norm_kernel {
    * (worked out from z again: y need not be kept):
    *   dbeta += sum g,  dgamma += sum g n: accumulated;
    *   dz = gamma * inverse_deviation * (g - (sum g + n * sum g n) / rows): overwritten;
-   * dz may be dy, or NULL: not wanted. z and the rest as they were in forward. dgamma and dbeta NULL: mean and deviation
-   * are constants, as in evaluation, and dz = gamma * inverse_deviation * g. */
+   * dz may be dy, or NULL: not wanted. z and the rest as they were in forward. dgamma and dbeta
+   * NULL: mean and deviation are constants, as in evaluation, and dz = gamma * inverse_deviation *
+   * g. */
   void (*backward)(size_t rows, size_t channels, const float *z, const float *mean,
                    const float *inverse_deviation, const float *gamma, const float *beta, bool relu,
                    const float *dy, float *dgamma, float *dbeta, float *dz);

@@ -72,9 +72,8 @@ typedef struct ag_parameter {
   size_t offset, floats;         /* its place in the network's block, padding included */
   bool trained;                  /* by its gradient */
   bool averaged;                 /* a statistic of the images trained on: its place in gradients
-                                    receives the sum over images, and ag_network_average takes it
-                                    in. Neither trained nor averaged: a constant, such as a mean
-                                    of pixels */
+                                    receives the sum over images; see ag_statistics_step. Neither trained nor
+                                    averaged: a constant, such as a mean                 of pixels */
   bool decayed;                  /* weight decay applies */
 } ag_parameter;
 
@@ -110,10 +109,6 @@ const float *ag_network_values(const ag_network *network);
  *  change, for all threads, and for passes in training or in evaluation. pool: shares the work
  *  among its threads; NULL: the caller does it. */
 void ag_network_prepare(ag_network *network, bool training, ag_pool *pool);
-
-/** Moves the averaged parameters a tenth of the way (PyTorch's momentum for batch normalisation)
- *  towards the mean over the `images` of a batch. sums: in gradients' layout, over those images. */
-void ag_network_average(ag_network *network, const float *sums, size_t images);
 size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);

@@ -8,7 +8,7 @@
 
 /* ---- what a job says about it ------------------------------------------------------ */
 
-/** The options of `training:` itself: epochs, batch, shard, clip. */
+/** The options of `training:` itself: epochs, batch, shard, clip, label_smoothing, averaging. */
 extern const ag_option ag_training_options[];
 /** `training: {optimizer: {kind: ...}}` and `{schedule: {kind: ...}}`. */
 const ag_kind *ag_optimizer_table(size_t index);
@@ -25,24 +25,36 @@ double ag_schedule_rate(const ag_entry *schedule, double progress, double epochs
 
 /* ---- optimizer ------------------------------------------------------------------------ */
 
+/* Over any range of parameters, so that threads may share a network out. */
+
+/** The sum of the squares of gradients[floats], in double: not finite where one of them is not. */
+double ag_gradient_squares(size_t floats, const float *gradients);
+
+/** What scales a gradient so that its norm is at most `limit` (Pascanu et al. 2013, algorithm 1):
+ *  limit / norm, or 1 where it is that already. limit 0: any norm. */
+float ag_gradient_clip(double norm, double limit);
+
 /** One step of stochastic gradient descent with momentum (Sutskever et al. 2013) and weight
  *  decay, as PyTorch writes it:
- *    g = gradient + decay w;  v = momentum v + g;  w -= rate (nesterov ? g + momentum v : v)
- *  on every trained parameter of the network; decay where the parameter says so.
- *  gradients, velocity: the block's layout; velocity is updated, gradients are changed. */
-void ag_optimizer_step(const ag_entry *optimizer, ag_network *network, double rate,
-                       float *gradients, float *velocity);
+ *    g = factor gradient + decay w;  v = momentum v + g;
+ *    w -= rate (nesterov ? g + momentum v : v)
+ *  factor: of ag_gradient_clip. decayed: whether the optimizer's weight decay applies here.
+ *  gradients, weights, velocity: [floats], apart; weights and velocity are updated. */
+void ag_optimizer_step(const ag_entry *optimizer, double rate, float factor, bool decayed,
+                       size_t floats, const float *gradients, float *weights, float *velocity);
 
-/** Scales gradients so that their norm over the trained parameters is at most `limit`
- *  (Pascanu et al. 2013); returns the norm before. limit 0: no limit. */
-double ag_gradient_clip(const ag_network *network, double limit, float *gradients);
+/** What becomes of averaged parameters, as PyTorch's batch normalisation has it by default:
+ *    values += (sums / images - values) / 10
+ *  sums: [floats] over the images of a batch, apart from values, which are updated. */
+void ag_statistics_step(size_t images, size_t floats, const float *sums, float *values);
 
 /* ---- the trainer -------------------------------------------------------------------------- */
 
 /* The ranks that train one model together; made from a communicator in training/team.h. */
 typedef struct ag_team ag_team;
 
-/* A row of the table /training/DEFENSE. */
+/* A row of the table /training/DEFENSE: loss (towards the labels as the job smooths them) and
+ * train_accuracy as the batches went by, validation_accuracy of the model that would be kept. */
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
@@ -55,9 +67,13 @@ typedef struct ag_training_events {
   ag_status (*epoch)(void *context, const ag_epoch *epoch);
 } ag_training_events;
 
-/** Trains the network's parameters from what they are. Collective over the team; every rank ends
- *  with the same parameters. Fails with AG_NOT_FINITE, naming epoch and step, on every rank
- *  where the loss of a batch is not finite. */
+/** Trains the network's parameters from what they are. Where the job asks for averaging, what is
+ *  validated and kept is not the parameters w that the steps come to but their moving average, from
+ *  their first values on (Polyak & Juditsky 1992, with the weights of an exponential average):
+ *    average += (1 - d) (w - average)  after each step,  d = min(averaging, (1 + t) / (10 + t))
+ *  behind t earlier steps, so that the first ones are soon forgotten.
+ *  Collective over the team; every rank ends with the same parameters. Fails with AG_NOT_FINITE,
+ *  naming epoch and step, on every rank where the loss of a batch is not finite. */
 ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
                    ag_pool *pool, const ag_team *team, const ag_training_events *events,
                    ag_network *network);

@@ -110,12 +110,25 @@ bool ag_cifar10_is_in(const char *folder)
 }
 
 static const ag_option options[] = {
-    {"path", AG_OPTION_TEXT, "", 0, 0, NULL, "folder of the binary files"},
-    {"training_images", AG_OPTION_COUNT, "50000", 1, 50000, NULL,
-     "images of the five training files, from the first"},
-    {"validation_images", AG_OPTION_COUNT, "1000", 0, 49999, NULL,
-     "the last training images, held out of training"},
-    {"test_images", AG_OPTION_COUNT, "10000", 1, 10000, NULL, "images of the test file"},
+    {.name = "path", .type = AG_OPTION_TEXT, .initial = "", .help = "folder of the binary files"},
+    {.name = "training_images",
+     .type = AG_OPTION_COUNT,
+     .initial = "50000",
+     .minimum = 1,
+     .maximum = 50000,
+     .help = "images of the five training files, from the first"},
+    {.name = "validation_images",
+     .type = AG_OPTION_COUNT,
+     .initial = "1000",
+     .minimum = 0,
+     .maximum = 49999,
+     .help = "the last training images, held out of training"},
+    {.name = "test_images",
+     .type = AG_OPTION_COUNT,
+     .initial = "10000",
+     .minimum = 1,
+     .maximum = 10000,
+     .help = "images of the test file"},
     {0},
 };
 

@@ -149,19 +149,6 @@ void ag_network_prepare(ag_network *network, bool training, ag_pool *pool)
   network->ready = training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION;
 }
 
-void ag_network_average(ag_network *network, const float *sums, size_t images)
-{
-  const float share = 0.1F;
-  network->ready = AG_READY_FOR_NOTHING;
-  for (size_t p = 0; p < ag_network_parameter_count(network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(network, p);
-    if (!parameter->averaged) continue;
-    float *values = network->block + parameter->offset;
-    for (size_t i = 0; i < parameter->floats; ++i)
-      values[i] += share * (sums[parameter->offset + i] / (float)images - values[i]);
-  }
-}
-
 /* ---- what it is ---- */
 
 ag_shape ag_network_input(const ag_network *network)

@@ -16,32 +16,39 @@ static bool is_text(const ag_option *option)
   return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
 }
 
+/* Whether option i of one list has the same value in two settings. */
+static bool is_same_value(const ag_settings *one, const ag_settings *other, size_t i)
+{
+  const char *a = one->texts[i];
+  const char *b = other->texts[i];
+  if (is_text(&one->options[i])) return strcmp(a, b) == 0;
+  return (a[0] == '\0') == (b[0] == '\0') && one->numbers[i] == other->numbers[i];
+}
+
 bool ag_entry_is_same(const ag_entry *one, const ag_entry *other)
 {
   if (one->kind != other->kind) return false;
   const ag_option *options = one->settings.options;
   for (size_t i = 0; options != NULL && options[i].name != NULL; ++i) {
-    const char *a = one->settings.texts[i];
-    const char *b = other->settings.texts[i];
-    if (is_text(&options[i]) ? strcmp(a, b) != 0
-                             : (a[0] == '\0') != (b[0] == '\0') ||
-                                   one->settings.numbers[i] != other->settings.numbers[i]) {
-      return false;
-    }
+    if (!is_same_value(&one->settings, &other->settings, i)) return false;
   }
   return true;
 }
 
-/* "{steps=10;step_size=;}": what was not given stays empty, which is not zero. Texts go with
- * their length, so that none can pretend to be more than one value. */
+/* "{steps=10;step_size=;}": what was not given stays empty, which is not zero; what came late stays
+ * out until it does something. Texts go with their length, so that none can pretend to be more than
+ * one value. */
 static ag_status append_settings(ag_text *text, const ag_settings *settings, const char *without)
 {
   ag_status status = AG_OK;
+  ag_settings initial;
+  ag_settings_start(&initial, settings->options);
   AG_TRY(ag_text_append(text, "{"));
   for (size_t i = 0; settings->options != NULL && settings->options[i].name != NULL; ++i) {
     const ag_option *option = &settings->options[i];
     const char *value = settings->texts[i];
     if (without != NULL && strcmp(option->name, without) == 0) continue;
+    if (option->late && is_same_value(settings, &initial, i)) continue;
     AG_TRY(ag_text_append(text, "%s=", option->name));
     if (value[0] != '\0' && is_text(option)) {
       AG_TRY(ag_text_append(text, "%zu:%s", strlen(value), value));

@@ -70,9 +70,10 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   size_t scratch = ag_workspace_bytes(network, shard);
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  /* The network, its gradients, their velocity, and a buffer for the sum over ranks. */
+  /* The network, its gradients, their velocity, a buffer for the sum over ranks, their average. */
+  const size_t blocks = ag_settings_number(training, "averaging") > 0 ? 4 : 3;
   out->rank_bytes =
-      ag_network_bytes(network) + 3 * sizeof(float) * ag_network_floats(network) + scratch;
+      ag_network_bytes(network) + blocks * sizeof(float) * ag_network_floats(network) + scratch;
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());

@@ -1,8 +1,6 @@
 /* Stochastic gradient descent with momentum, and the clipping of its gradient. */
 #include "advgrid/training.h"
 
-#include <math.h>
-
 static const ag_option sgd_options[] = {
     {.name = "momentum",
      .type = AG_OPTION_NUMBER,
@@ -30,43 +28,49 @@ const ag_kind *ag_optimizer_table(size_t index)
   return index == 0 ? &sgd : NULL;
 }
 
-void ag_optimizer_step(const ag_entry *optimizer, ag_network *network, double rate,
-                       float *gradients, float *velocity)
+double ag_gradient_squares(size_t floats, const float *gradients)
 {
-  const float momentum = (float)ag_settings_number(&optimizer->settings, "momentum");
-  const bool nesterov = ag_settings_flag(&optimizer->settings, "nesterov");
-  const float weight_decay = (float)ag_settings_number(&optimizer->settings, "weight_decay");
+  enum { PARTS = 8 }; /* side by side, so that they fill vectors; their order is fixed */
+  double parts[PARTS] = {0};
+  size_t i = 0;
+  for (; i + PARTS <= floats; i += PARTS) {
+    for (size_t k = 0; k < PARTS; ++k)
+      parts[k] += (double)gradients[i + k] * (double)gradients[i + k];
+  }
+  for (size_t k = 0; i + k < floats; ++k)
+    parts[k] += (double)gradients[i + k] * (double)gradients[i + k];
+  double sum = 0;
+  for (size_t k = 0; k < PARTS; ++k)
+    sum += parts[k];
+  return sum;
+}
+
+float ag_gradient_clip(double norm, double limit)
+{
+  return limit > 0 && norm > limit ? (float)(limit / norm) : 1;
+}
+
+void ag_optimizer_step(const ag_entry *optimizer, double rate, float factor, bool decayed,
+                       size_t floats, const float *gradients, float *weights, float *velocity)
+{
+  const ag_settings *settings = &optimizer->settings;
+  const float momentum = (float)ag_settings_number(settings, "momentum");
+  const float decay = decayed ? (float)ag_settings_number(settings, "weight_decay") : 0;
+  const bool nesterov = ag_settings_flag(settings, "nesterov");
   const float length = (float)rate;
-  for (size_t p = 0; p < ag_network_parameter_count(network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(network, p);
-    if (!parameter->trained) continue;
-    const float decay = parameter->decayed ? weight_decay : 0;
-    float *restrict w = ag_network_block(network) + parameter->offset;
-    float *restrict g = gradients + parameter->offset;
-    float *restrict v = velocity + parameter->offset;
-    for (size_t i = 0; i < parameter->floats; ++i) {
-      g[i] += decay * w[i];
-      v[i] = momentum * v[i] + g[i];
-      w[i] -= length * (nesterov ? g[i] + momentum * v[i] : v[i]);
-    }
+  const float *restrict gradient = gradients;
+  float *restrict w = weights;
+  float *restrict v = velocity;
+  for (size_t i = 0; i < floats; ++i) {
+    const float g = factor * gradient[i] + decay * w[i];
+    v[i] = momentum * v[i] + g;
+    w[i] -= length * (nesterov ? g + momentum * v[i] : v[i]);
   }
 }
 
-double ag_gradient_clip(const ag_network *network, double limit, float *gradients)
+void ag_statistics_step(size_t images, size_t floats, const float *restrict sums,
+                        float *restrict values)
 {
-  double squares = 0;
-  for (size_t p = 0; p < ag_network_parameter_count(network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(network, p);
-    if (!parameter->trained) continue;
-    const float *g = gradients + parameter->offset;
-    for (size_t i = 0; i < parameter->floats; ++i)
-      squares += (double)g[i] * (double)g[i];
-  }
-  const double norm = sqrt(squares);
-  if (limit > 0 && norm > limit) {
-    const float factor = (float)(limit / norm);
-    for (size_t i = 0; i < ag_network_floats(network); ++i)
-      gradients[i] *= factor;
-  }
-  return norm;
+  for (size_t i = 0; i < floats; ++i)
+    values[i] += 0.1F * (sums[i] / (float)images - values[i]);
 }

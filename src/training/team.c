@@ -13,12 +13,13 @@ ag_team ag_team_of(MPI_Comm communicator)
   return (ag_team){.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
 }
 
-void ag_team_sum_floats(const ag_team *team, size_t count, float *values, float *scratch)
+const float *ag_team_sum_floats(const ag_team *team, size_t count, const float *values,
+                                float *received)
 {
-  if (team->size == 1) return;
+  if (team->size == 1) return values;
   assert(count <= INT32_MAX);
-  MPI_Allreduce(values, scratch, (int)count, MPI_FLOAT, MPI_SUM, team->communicator);
-  memcpy(values, scratch, count * sizeof *values);
+  MPI_Allreduce(values, received, (int)count, MPI_FLOAT, MPI_SUM, team->communicator);
+  return received;
 }
 
 void ag_team_sum_doubles(const ag_team *team, size_t count, double *values)

@@ -1,20 +1,17 @@
 /* Training one network over the ranks of a team.
  * A batch is cut into shards; shard s goes to rank s mod ranks and there to a thread, which takes
- * it through the network alone. Gradients are summed over shards, threads and ranks, and every
- * rank makes the same step. */
+ * it through the network alone. The step that follows is in training/step.h. */
 #include "advgrid/attack.h"
-#include "training/team.h"
+#include "training/step.h"
 
 #include <math.h>
-#include <string.h>
 
 /* What one thread works in. */
 typedef struct lane {
   ag_workspace *workspace;
   float *pixels, *dlogits, *losses;
   uint8_t *labels;
-  float *gradients;     /* of the thread's shards of this batch */
-  double loss, correct; /* sums over the same */
+  double loss, correct; /* sums over the thread's shards of this batch */
 } lane;
 
 typedef struct trainer {
@@ -26,9 +23,10 @@ typedef struct trainer {
   const ag_training_events *events;
   ag_network *network;
   size_t shard, batch;
+  float smoothing; /* of labels */
   lane *lanes;     /* [threads of the pool] */
   uint32_t *order; /* this epoch's, of the training images; then the validation's numbers */
-  float *velocity, *scratch;
+  ag_stepper *stepper;
   /* The batch in hand: order[first .. first + count - 1]. */
   size_t first, count;
   uint32_t epoch, step; /* from 0; steps over all epochs */
@@ -63,7 +61,6 @@ static ag_status create_lane(const trainer *self, lane *one)
   AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
   AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
   AG_TRY(ag_allocate(self->shard, 1, &one->labels));
-  AG_TRY(ag_allocate(ag_network_floats(self->network), sizeof(float), &one->gradients));
 cleanup:
   return status;
 }
@@ -72,13 +69,11 @@ static ag_status create_memory(trainer *self)
 {
   ag_status status = AG_OK;
   const size_t threads = ag_pool_threads(self->pool);
-  const size_t floats = ag_network_floats(self->network);
   const size_t images = self->dataset->training.count + self->dataset->validation.count;
   AG_TRY(ag_allocate(images, sizeof *self->order, &self->order));
   for (size_t i = 0; i < images; ++i)
     self->order[i] = (uint32_t)i;
-  AG_TRY(ag_allocate(floats, sizeof(float), &self->velocity));
-  AG_TRY(ag_allocate(floats, sizeof(float), &self->scratch));
+  AG_TRY(ag_stepper_create(self->training, self->pool, self->team, self->network, &self->stepper));
   AG_TRY(ag_allocate(threads, sizeof *self->lanes, &self->lanes));
   for (size_t i = 0; i < threads; ++i)
     AG_TRY(create_lane(self, &self->lanes[i]));
@@ -90,7 +85,6 @@ static void destroy_memory(trainer *self)
 {
   for (size_t i = 0; self->lanes != NULL && i < ag_pool_threads(self->pool); ++i) {
     lane *one = &self->lanes[i];
-    ag_release(&one->gradients);
     ag_release(&one->labels);
     ag_release(&one->losses);
     ag_release(&one->dlogits);
@@ -98,8 +92,7 @@ static void destroy_memory(trainer *self)
     ag_workspace_destroy(&one->workspace);
   }
   ag_release(&self->lanes);
-  ag_release(&self->scratch);
-  ag_release(&self->velocity);
+  ag_stepper_destroy(&self->stepper);
   ag_release(&self->order);
 }
 
@@ -133,32 +126,14 @@ static ag_status train_shard(void *context, size_t item, size_t thread)
                    mine->pixels, mine->pixels + self->shard * ag_shape_floats(shape));
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  ag_cross_entropy(count, self->dataset->classes, ag_network_logit_stride(self->network), logits,
-                   mine->labels, 1 / (float)self->count, mine->losses, mine->dlogits);
+  ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
+                            logits, mine->labels, self->smoothing, 1 / (float)self->count,
+                            mine->losses, mine->dlogits);
   for (size_t i = 0; i < count; ++i)
     mine->loss += (double)mine->losses[i];
   count_correct(self, mine, logits, count);
-  ag_network_backward(self->network, mine->workspace, mine->dlogits, mine->gradients, NULL);
-  return AG_OK;
-}
-
-enum { SLICE = 65536 };
-
-/* Adds a slice of the other lanes' gradients to the first one's. */
-static ag_status sum_slice(void *context, size_t item, size_t thread)
-{
-  const trainer *self = context;
-  const size_t begin = item * SLICE;
-  const size_t end = minimum(begin + SLICE, ag_network_floats(self->network));
-  (void)thread;
-  for (size_t other = 1; other < ag_pool_threads(self->pool); ++other) {
-    float *restrict sum = self->lanes[0].gradients;
-    float *restrict part = self->lanes[other].gradients;
-    for (size_t i = begin; i < end; ++i) {
-      sum[i] += part[i];
-      part[i] = 0;
-    }
-  }
+  ag_network_backward(self->network, mine->workspace, mine->dlogits,
+                      ag_stepper_gradients(self->stepper, thread), NULL);
   return AG_OK;
 }
 
@@ -191,24 +166,14 @@ static ag_status check_finite(const trainer *self, double loss, double norm)
 
 static ag_status train_batch(trainer *self, double rate, double sums[2])
 {
-  const size_t floats = ag_network_floats(self->network);
-  float *gradients = self->lanes[0].gradients;
   const size_t local = share_of(self, shards_of(self, self->count));
   ag_status status = ag_pool_run(self->pool, local, train_shard, NULL, self);
-  if (status == AG_OK && ag_pool_threads(self->pool) > 1) {
-    status = ag_pool_run(self->pool, (floats + SLICE - 1) / SLICE, sum_slice, NULL, self);
-  }
   status = sum_counts(self, status, sums);
   if (status != AG_OK) return status;
-  ag_team_sum_floats(self->team, floats, gradients, self->scratch);
-  const double norm = ag_gradient_clip(
-      self->network, ag_settings_number(&self->training->settings, "clip"), gradients);
+  const double norm = ag_stepper_sum(self->stepper, local);
   status = check_finite(self, sums[0], norm);
-  if (status != AG_OK) return status;
-  ag_optimizer_step(&self->training->optimizer, self->network, rate, gradients, self->velocity);
-  ag_network_prepare(self->network, true, self->pool);
-  memset(gradients, 0, floats * sizeof *gradients);
-  return AG_OK;
+  if (status == AG_OK) ag_stepper_step(self->stepper, self->count, rate, norm);
+  return status;
 }
 
 /* ---- one epoch ---- */
@@ -236,8 +201,12 @@ static ag_status validate(trainer *self, double *accuracy)
   double sums[2];
   *accuracy = NAN;
   if (images == 0) return AG_OK;
+  ag_stepper_exchange(self->stepper); /* the average is what is kept */
+  ag_network_prepare(self->network, false, self->pool);
   ag_status status =
       ag_pool_run(self->pool, share_of(self, shards_of(self, images)), validate_shard, NULL, self);
+  ag_stepper_exchange(self->stepper);
+  ag_network_prepare(self->network, true, self->pool);
   status = sum_counts(self, status, sums);
   if (status == AG_OK) *accuracy = sums[1] / (double)images;
   return status;
@@ -291,6 +260,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
       .network = network,
       .shard = ag_settings_count(&training->settings, "shard"),
       .batch = ag_settings_count(&training->settings, "batch"),
+      .smoothing = (float)ag_settings_number(&training->settings, "label_smoothing"),
   };
   const size_t epochs = ag_settings_count(&training->settings, "epochs");
   ag_status status = ag_team_agree(team, create_memory(&self));
@@ -298,6 +268,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
   for (; status == AG_OK && self.epoch < epochs; ++self.epoch) {
     status = train_epoch(&self, epochs);
   }
+  if (status == AG_OK) ag_stepper_exchange(self.stepper);
   destroy_memory(&self);
   return status;
 }

@@ -68,6 +68,19 @@ def plan_prints_a_job_that_reads_back(program):
     check(sorted(os.listdir(program.folder)) == ["again.yaml", "job.yaml"], "plan created a file")
 
 
+def plan_takes_the_options_of_training(program):
+    """Each in what is printed, off where the job does not say, and out of range refused."""
+    plain = program.run("plan", program.write("job.yaml", job())).out
+    for option, value, wrong in ("label_smoothing", "0.1", "1"), ("averaging", "0.999", "1"):
+        check(f"\n  {option}: 0\n" in plain, f"plan does not print '{option}'\n{plain}")
+        def plan(given, code=0):
+            text = job().replace("  shard: 8\n", f"  shard: 8\n  {option}: {given}\n")
+            return program.run("plan", program.write("job.yaml", text), code=code)
+        out = plan(value).out
+        check(f"\n  {option}: {value}\n" in out, f"plan does not print '{option}'\n{out}")
+        check(f"'{option}' is {wrong}; expected 0 to 0.9" in plan(wrong, code=2).err, option)
+
+
 def quickstart_can_be_planned(program):
     """jobs/quickstart.yaml of the source tree, which the second argument names."""
     path = os.path.join(sys.argv[2], "jobs", "quickstart.yaml")
@@ -93,5 +106,5 @@ def default_folder_is_named_after_the_job_file(program):
 
 
 main([help_tells_enough, command_line_is_refused, plan_prints_a_job_that_reads_back,
-      quickstart_can_be_planned, status_needs_a_result_folder,
+      plan_takes_the_options_of_training, quickstart_can_be_planned, status_needs_a_result_folder,
       default_folder_is_named_after_the_job_file])

@@ -1,5 +1,5 @@
-/* Softmax and cross-entropy: against the definition in double, central differences, PyTorch,
- * and at the ends of the range. */
+/* Softmax and cross-entropy, towards labels and smoothed ones: against the definition in double,
+ * central differences, PyTorch, and at the ends of the range. */
 #include "support/fixture.h"
 
 /* Images, classes, stride. */
@@ -204,6 +204,140 @@ static void agrees_with_pytorch(void **state)
   free(labels);
 }
 
+/* ---- smoothed labels ---- */
+
+/* -sum of q log p and p - q in double, for q of Szegedy et al. 2016, section 7. */
+static double naive_smoothed(const softmax_data *d, size_t row, double smoothing,
+                             double gradient[256])
+{
+  const double normaliser = naive(d, row, gradient);
+  double loss = 0.0;
+  for (size_t j = 0; j < d->classes; ++j) {
+    const double one = j == d->labels[row] ? 1.0 : 0.0;
+    const double q = (1.0 - smoothing) * one + smoothing / (double)d->classes;
+    loss += q * (normaliser - (double)d->logits[row * d->stride + j]);
+    gradient[j] -= q;
+  }
+  return loss;
+}
+
+static void smoothing_agrees_with_the_definition(void **state)
+{
+  (void)state;
+  static const float amounts[] = {0.0F, 0.1F, 0.5F, 1.0F};
+  for (size_t index = 0; index < (size_t)CASES * 4; ++index) {
+    const float smoothing = amounts[index / CASES];
+    softmax_data d = start(index % CASES);
+    float *gradient = test_floats(d.count * d.stride);
+    float *losses = test_floats(d.count);
+    test_fill(gradient, d.count * d.stride, 3, 5.0F, 6.0F);
+    ag_cross_entropy_smoothed(d.count, d.classes, d.stride, d.logits, d.labels, smoothing, 0.25F,
+                              losses, gradient);
+    for (size_t row = 0; row < d.count; ++row) {
+      double want[256];
+      const double loss = naive_smoothed(&d, row, (double)smoothing, want);
+      assert_number_close((double)losses[row], loss, 1e-6, 1e-6);
+      for (size_t j = 0; j < d.classes; ++j)
+        assert_number_close((double)gradient[row * d.stride + j], 0.25 * want[j], 1e-7, 1e-6);
+      for (size_t j = d.classes; j < d.stride; ++j)
+        assert_true(gradient[row * d.stride + j] == 0.0F);
+    }
+    free(gradient);
+    free(losses);
+    stop(&d);
+  }
+}
+
+/* Attacks rely on the digits of the plain loss, down to the sign of a zero. */
+static void no_smoothing_gives_the_plain_bits(void **state)
+{
+  (void)state;
+  const float sure[8] = {-200.0F, 200.0F, -200.0F};
+  const uint8_t label = 1;
+  float plain[8];
+  float smoothed[8];
+  ag_cross_entropy(1, 3, 8, sure, &label, 1.0F, NULL, plain);
+  ag_cross_entropy_smoothed(1, 3, 8, sure, &label, 0.0F, 1.0F, NULL, smoothed);
+  const float want[8] = {0.0F, -0.0F, 0.0F};
+  assert_same_bits(plain, want, 8);
+  assert_same_bits(smoothed, want, 8);
+}
+
+static void smoothed_gradient_is_slope(void **state)
+{
+  (void)state;
+  const float step = 0.01F;
+  const float smoothing = 0.2F;
+  softmax_data d = start(2);
+  float *gradient = test_floats(d.count * d.stride);
+  float *sides[2] = {test_floats(d.count), test_floats(d.count)};
+  ag_cross_entropy_smoothed(d.count, d.classes, d.stride, d.logits, d.labels, smoothing, 1.0F, NULL,
+                            gradient);
+  for (size_t j = 0; j < d.classes; ++j) {
+    for (size_t side = 0; side < 2; ++side) {
+      for (size_t row = 0; row < d.count; ++row)
+        d.logits[row * d.stride + j] += side == 0 ? step : -2.0F * step;
+      ag_cross_entropy_smoothed(d.count, d.classes, d.stride, d.logits, d.labels, smoothing, 1.0F,
+                                sides[side], NULL);
+    }
+    for (size_t row = 0; row < d.count; ++row) {
+      d.logits[row * d.stride + j] += step;
+      const double rise = (double)sides[0][row] - (double)sides[1][row];
+      assert_number_close(rise / (2.0 * (double)step), (double)gradient[row * d.stride + j], 2e-4,
+                          1e-3);
+    }
+  }
+  free(gradient);
+  free(sides[0]);
+  free(sides[1]);
+  stop(&d);
+}
+
+/* A sure prediction is pulled back, and by as much as the labels are smoothed: no digits lost. */
+static void smoothing_holds_at_the_ends(void **state)
+{
+  (void)state;
+  const float sure[8] = {0.0F, 40.0F, 1.0F};
+  const float even[8] = {2000.0F, 2000.0F, 2000.0F, 2000.0F};
+  const float far[8] = {-1e30F, 1e30F, 0.0F};
+  const uint8_t label = 1;
+  const float small = 1e-6F;
+  float loss = 0.0F;
+  float gradient[8];
+  ag_cross_entropy_smoothed(1, 3, 8, sure, &label, small, 1.0F, &loss, gradient);
+  assert_number_close((double)loss, (double)small * (40.0 + 39.0) / 3.0, 0.0, 1e-6);
+  assert_number_close((double)gradient[0], -(double)small / 3.0, 0.0, 1e-6);
+  assert_number_close((double)gradient[1], (double)small * 2.0 / 3.0, 0.0, 1e-6);
+  ag_cross_entropy_smoothed(1, 4, 8, even, &label, 1.0F, 1.0F, &loss, gradient);
+  assert_number_close((double)loss, log(4.0), 0.0, 1e-6);
+  for (size_t j = 0; j < 8; ++j)
+    assert_number_close((double)gradient[j], 0.0, 1e-7, 0.0);
+  ag_cross_entropy_smoothed(1, 3, 8, far, &label, 0.3F, 1.0F, &loss, gradient);
+  assert_number_close((double)loss, 0.3 * 3e30 / 3.0, 0.0, 1e-6);
+}
+
+static void smoothing_agrees_with_pytorch(void **state)
+{
+  (void)state;
+  const size_t count = 12;
+  const size_t stride = 16;
+  float *logits = test_from_nchw(test_tensor_read("kernels.h5", "softmax/logits"));
+  float *want = test_from_nchw(test_tensor_read("kernels.h5", "softmax/smoothed_gradient"));
+  float *want_losses = test_from_vector(test_tensor_read("kernels.h5", "softmax/smoothed_losses"));
+  float *losses = test_floats(count);
+  float *gradient = test_floats(count * stride);
+  uint8_t labels[12];
+  for (size_t row = 0; row < count; ++row)
+    labels[row] = (uint8_t)(row % 10);
+  ag_cross_entropy_smoothed(count, 10, stride, logits, labels, 0.1F, 1.0F / 12.0F, losses,
+                            gradient);
+  assert_close(losses, want_losses, count, 1e-9, 2e-6);
+  assert_close(gradient, want, count * stride, 1e-9, 2e-6);
+  float *const all[] = {logits, want, want_losses, losses, gradient};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+    free(all[i]);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -214,6 +348,11 @@ int main(void)
       cmocka_unit_test(large_logits_do_not_overflow),
       cmocka_unit_test(a_nan_is_not_lost),
       cmocka_unit_test(agrees_with_pytorch),
+      cmocka_unit_test(smoothing_agrees_with_the_definition),
+      cmocka_unit_test(no_smoothing_gives_the_plain_bits),
+      cmocka_unit_test(smoothed_gradient_is_slope),
+      cmocka_unit_test(smoothing_holds_at_the_ends),
+      cmocka_unit_test(smoothing_agrees_with_pytorch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,8 @@ static const char largest[] =
     "  batch: 64\n"
     "  shard: 16\n"
     "  clip: 5/2\n"
+    "  label_smoothing: 0.1\n"
+    "  averaging: 0.999\n"
     "  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n"
     "  schedule: {kind: cosine, peak: 0.1}\n"
     "  augmentation: [crop]\n"
@@ -60,6 +62,8 @@ static void fills_in_defaults(void **state)
   assert_string_equal(job->training.optimizer.kind->name, "sgd");
   assert_string_equal(job->training.schedule.kind->name, "one-cycle");
   assert_int_equal(job->training.augmentation, 0);
+  assert_true(ag_settings_number(&job->training.settings, "label_smoothing") == 0);
+  assert_true(ag_settings_number(&job->training.settings, "averaging") == 0);
   assert_int_equal(ag_settings_count(&job->training.settings, "shard"), 32);
   assert_int_equal(job->defense_count, 1);
   assert_string_equal(job->defenses[0].kind->name, "none");
@@ -109,6 +113,8 @@ static void takes_what_is_given(void **state)
   assert_true(ag_settings_number(&job->model.settings, "dropout") == 0.25);
   assert_int_equal(ag_settings_count(&job->training.settings, "batch"), 64);
   assert_true(ag_settings_number(&job->training.settings, "clip") == 2.5);
+  assert_true(ag_settings_number(&job->training.settings, "label_smoothing") == 0.1);
+  assert_true(ag_settings_number(&job->training.settings, "averaging") == 0.999);
   assert_false(ag_settings_flag(&job->training.optimizer.settings, "nesterov"));
   assert_string_equal(job->training.schedule.kind->name, "cosine");
   assert_int_equal(job->training.augmentation, AG_AUGMENT_CROP);
@@ -186,6 +192,7 @@ static void prints_in_the_form_of_the_design(void **state)
   static const char *const lines[] = {
       "name: all-1.0_x\nseeds: [3, 0, 281474976710656]\ndataset: {kind: synthetic,",
       "\nmodel: {kind: base, dropout: 0.25}\ntraining:\n  epochs: 3\n  batch: 64\n  shard: 16\n",
+      "\n  clip: 5/2\n  label_smoothing: 0.1\n  averaging: 0.999\n",
       "\n  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n",
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",
       "\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4}\n",

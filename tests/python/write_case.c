@@ -95,6 +95,18 @@ static void clear_trainer(trainer *with)
   ag_release(&with->samples);
 }
 
+static void make_step(const ag_entry *optimizer, const subject *what, const trainer *with)
+{
+  for (size_t p = 0; p < ag_network_parameter_count(what->network); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(what->network, p);
+    if (!parameter->trained) continue;
+    ag_optimizer_step(optimizer, what->rate, 1, parameter->decayed, parameter->floats,
+                      with->gradients + parameter->offset,
+                      ag_network_block(what->network) + parameter->offset,
+                      with->velocity + parameter->offset);
+  }
+}
+
 static ag_status train(const ag_dataset *dataset, subject *what)
 {
   ag_status status = AG_OK;
@@ -119,12 +131,11 @@ static ag_status train(const ag_dataset *dataset, subject *what)
     ag_cross_entropy(what->batch, CLASSES, stride, logits, with.labels, 1.0F / (float)what->batch,
                      NULL, with.dlogits);
     ag_network_backward(what->network, with.workspace, with.dlogits, with.gradients, NULL);
-    ag_optimizer_step(&optimizer, what->network, what->rate, with.gradients, with.velocity);
+    make_step(&optimizer, what, &with);
     ag_network_prepare(what->network, false, NULL);
   }
 cleanup:
   clear_trainer(&with);
-    ag_network_prepare(what->network, false, NULL);
   return status;
 }
 

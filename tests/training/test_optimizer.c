@@ -1,5 +1,5 @@
 /* One step of the optimizer against PyTorch's formulas in double, written out value by value, and
- * the clipping of gradients. */
+ * what clips a gradient, over ranges of any length. */
 #include "support/networks.h"
 
 #include "advgrid/training.h"
@@ -76,6 +76,18 @@ static void step_by_hand(fixture *f, bool first, double rate, double momentum, b
   }
 }
 
+/* The step under test, over the trained parameters. */
+static void make_step(fixture *f, double rate, float factor)
+{
+  for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(f->network, p);
+    const size_t at = parameter->offset;
+    if (!parameter->trained) continue;
+    ag_optimizer_step(&f->optimizer, rate, factor, parameter->decayed, parameter->floats,
+                      f->gradients + at, ag_network_block(f->network) + at, f->velocity + at);
+  }
+}
+
 static void steps_agree_with_pytorch(void **state)
 {
   (void)state;
@@ -94,7 +106,7 @@ static void steps_agree_with_pytorch(void **state)
       fill_gradients(f, (uint32_t)(100 * step));
       step_by_hand(f, step == 0, rate, cases[c].momentum_value,
                    strcmp(cases[c].nesterov, "true") == 0, cases[c].decay_value);
-      ag_optimizer_step(&f->optimizer, f->network, rate, f->gradients, f->velocity);
+      make_step(f, rate, 1);
     }
     for (size_t i = 0; i < f->floats; ++i)
       assert_number_close((double)ag_network_values(f->network)[i], f->want[i], 1e-6, 1e-6);
@@ -102,38 +114,11 @@ static void steps_agree_with_pytorch(void **state)
   }
 }
 
-static void constants_and_padding_stay(void **state)
-{
-  (void)state;
-  fixture *f = start("true", "0.9", "0.1");
-  for (uint32_t step = 0; step < STEPS; ++step) {
-    fill_gradients(f, 100 * step);
-    ag_optimizer_step(&f->optimizer, f->network, 0.1, f->gradients, f->velocity);
-  }
-  const float *block = ag_network_values(f->network);
-  float *file = test_floats(f->floats);
-  for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(f->network, p);
-    if (strncmp(parameter->name, "normalize/", 10) == 0) {
-      assert_same_bits(block + parameter->offset, f->before + parameter->offset, parameter->floats);
-      continue;
-    }
-    /* Only what a file holds may be there: the rest is padding. */
-    float *plain = test_floats(f->floats);
-    ag_parameter_export(parameter, block, file);
-    ag_parameter_import(parameter, file, plain);
-    assert_same_bits(block + parameter->offset, plain + parameter->offset, parameter->floats);
-    free(plain);
-  }
-  free(file);
-  stop(f);
-}
-
 static void decay_alone_shrinks_weights_alone(void **state)
 {
   (void)state;
   fixture *f = start("false", "0", "0.25");
-  ag_optimizer_step(&f->optimizer, f->network, 0.4, f->gradients, f->velocity);
+  make_step(f, 0.4, 1);
   for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
     const ag_parameter *parameter = ag_network_parameter(f->network, p);
     const double share = strstr(parameter->name, "/weight") != NULL ? 1 - 0.4 * 0.25 : 1;
@@ -145,82 +130,117 @@ static void decay_alone_shrinks_weights_alone(void **state)
   stop(f);
 }
 
+/* Cut anywhere, it is the same step to the bit, and nothing beside a range is touched. */
+static void ranges_come_to_the_same(void **state)
+{
+  (void)state;
+  enum { COUNT = 1000 };
+  static const size_t ends[] = {0, 1, 17, 24, 500, COUNT};
+  fixture *f = start("true", "0.9", "0.1");
+  float *want[2] = {test_floats(COUNT), test_floats(COUNT)};
+  float *got[2] = {test_floats(COUNT), test_floats(COUNT)};
+  for (size_t i = 0; i < 2; ++i) {
+    test_fill(want[i], COUNT, 7 + (uint32_t)i, -1, 1);
+    memcpy(got[i], want[i], COUNT * sizeof *got[i]);
+  }
+  ag_optimizer_step(&f->optimizer, 0.1, 0.5F, true, COUNT, f->before, want[0], want[1]);
+  for (size_t i = 1; i < sizeof ends / sizeof *ends; ++i) {
+    const size_t at = ends[i - 1];
+    ag_optimizer_step(&f->optimizer, 0.1, 0.5F, true, ends[i] - at, f->before + at, got[0] + at,
+                      got[1] + at);
+    assert_same_bits(got[0], want[0], ends[i]);
+    assert_same_bits(got[1], want[1], ends[i]);
+    if (i + 1 < sizeof ends / sizeof *ends)
+      assert_memory_not_equal(got[0], want[0], COUNT * sizeof **got);
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    free(want[i]);
+    free(got[i]);
+  }
+  stop(f);
+}
+
 /* ---- clipping ---- */
 
-static double norm_of_trained(const fixture *f)
+static void squares_agree_with_a_plain_sum(void **state)
 {
-  double squares = 0;
-  for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(f->network, p);
-    if (!parameter->trained) continue;
-    squares += test_dot(f->gradients + parameter->offset, f->gradients + parameter->offset,
-                        parameter->floats);
+  (void)state;
+  static const size_t counts[] = {0, 1, 7, 8, 9, 16, 1003};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
+    float *values = test_floats(counts[i]);
+    test_fill(values, counts[i], (uint32_t)i, -3, 3);
+    assert_number_close(ag_gradient_squares(counts[i], values), test_dot(values, values, counts[i]),
+                        0, 1e-14);
+    free(values);
   }
-  return sqrt(squares);
+}
+
+/* Floats whose squares are no floats. */
+static void squares_neither_overflow_nor_vanish(void **state)
+{
+  (void)state;
+  const float values[] = {3e30F, 1e-30F, -4e30F};
+  assert_number_close(ag_gradient_squares(3, values), 25e60, 0, 1e-6);
+  assert_number_close(ag_gradient_squares(1, values + 1), 1e-60, 0, 1e-6);
+}
+
+/* What is no number shows, wherever it is: the trainer stops on it. */
+static void squares_show_what_is_not_finite(void **state)
+{
+  (void)state;
+  static const float values[] = {NAN, INFINITY, -INFINITY};
+  enum { COUNT = 13 };
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t at = 0; at < COUNT; ++at) {
+      float gradients[COUNT] = {0};
+      gradients[at] = values[i];
+      assert_true(!isfinite(ag_gradient_squares(COUNT, gradients)));
+    }
+  }
 }
 
 static void clipping_scales_to_the_limit(void **state)
 {
   (void)state;
-  fixture *f = start("true", "0.9", "0");
-  fill_gradients(f, 1);
-  float *before = test_copy(f->gradients, f->floats);
-  const double norm = norm_of_trained(f);
-  assert_number_close(ag_gradient_clip(f->network, norm / 4, f->gradients), norm, 0, 1e-9);
-  assert_number_close(norm_of_trained(f), norm / 4, 0, 1e-6);
-  for (size_t p = 0; p < ag_network_parameter_count(f->network); ++p) {
-    const ag_parameter *parameter = ag_network_parameter(f->network, p);
-    for (size_t i = 0; i < parameter->floats && parameter->trained; ++i) {
-      assert_number_close((double)f->gradients[parameter->offset + i],
-                          (double)before[parameter->offset + i] / 4, 1e-9, 1e-6);
-    }
-  }
-  free(before);
-  stop(f);
+  assert_number_close((double)ag_gradient_clip(8, 2), 0.25, 0, 0);
+  assert_number_close((double)ag_gradient_clip(3, 0.1), 0.1 / 3, 0, 1e-7);
+  assert_number_close((double)ag_gradient_clip(1e-3, 1e-9), 1e-6, 0, 1e-7);
 }
 
 static void clipping_leaves_the_short_alone(void **state)
 {
   (void)state;
-  static const double limits[] = {0, 1.01};
-  fixture *f = start("true", "0.9", "0");
-  fill_gradients(f, 1);
-  float *before = test_copy(f->gradients, f->floats);
-  const double norm = norm_of_trained(f);
-  for (size_t i = 0; i < 2; ++i) {
-    assert_number_close(ag_gradient_clip(f->network, limits[i] * norm, f->gradients), norm, 0,
-                        1e-9);
-    assert_same_bits(f->gradients, before, f->floats);
-  }
-  free(before);
-  stop(f);
+  static const double cases[][2] = {{5, 0}, {5, 5}, {5, 5.01}, {0, 0}, {0, 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
+    assert_true(ag_gradient_clip(cases[i][0], cases[i][1]) == 1);
 }
 
-/* A norm that is no number comes back as such: the trainer stops on it. */
-static void clipping_shows_what_is_not_finite(void **state)
+/* The factor is the gradient's alone: the decay of the weights is not scaled with it. */
+static void clipping_scales_the_gradient_before_the_decay(void **state)
 {
   (void)state;
-  static const float values[] = {NAN, INFINITY};
-  for (size_t i = 0; i < 2; ++i) {
-    fixture *f = start("true", "0.9", "0");
-    fill_gradients(f, 1);
-    const ag_parameter *last =
-        ag_network_parameter(f->network, ag_network_parameter_count(f->network) - 1);
-    f->gradients[last->offset] = values[i];
-    assert_true(!isfinite(ag_gradient_clip(f->network, 1, f->gradients)));
-    stop(f);
-  }
+  fixture *f = start("false", "0", "0.25");
+  const float gradient = 8;
+  float weight = 2;
+  float velocity = 0;
+  ag_optimizer_step(&f->optimizer, 0.5, 0.125F, true, 1, &gradient, &weight, &velocity);
+  assert_number_close((double)weight, 2 - 0.5 * (8 * 0.125 + 0.25 * 2), 1e-7, 0);
+  assert_number_close((double)gradient, 8, 0, 0);
+  stop(f);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_agree_with_pytorch),
-      cmocka_unit_test(constants_and_padding_stay),
       cmocka_unit_test(decay_alone_shrinks_weights_alone),
+      cmocka_unit_test(ranges_come_to_the_same),
+      cmocka_unit_test(squares_agree_with_a_plain_sum),
+      cmocka_unit_test(squares_neither_overflow_nor_vanish),
+      cmocka_unit_test(squares_show_what_is_not_finite),
       cmocka_unit_test(clipping_scales_to_the_limit),
       cmocka_unit_test(clipping_leaves_the_short_alone),
-      cmocka_unit_test(clipping_shows_what_is_not_finite),
+      cmocka_unit_test(clipping_scales_the_gradient_before_the_decay),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

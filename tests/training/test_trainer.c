@@ -1,92 +1,6 @@
 /* The trainer on one rank: it learns, stops where numbers are not finite, and comes to the same
  * parameters however its batches are cut and shared out. */
-#include "support/networks.h"
-
-#include "training/team.h"
-
-enum { TRAINING = 240, VALIDATION = 40 };
-static const ag_shape shape = {32, 32, 3};
-
-typedef struct fixture {
-  ag_dataset dataset;
-  void *block;
-  ag_training training;
-  ag_network *network;
-  ag_team team;
-  ag_epoch epochs[16];
-  size_t epoch_count, images, steps;
-} fixture;
-
-static void set(ag_settings *settings, const char *name, const char *value)
-{
-  assert_int_equal(ag_settings_set(settings, name, value), AG_OK);
-}
-
-static void load_dataset(fixture *f)
-{
-  ag_entry entry;
-  size_t bytes = 0;
-  ag_entry_start(&entry, ag_kind_find(ag_dataset_table, "synthetic"));
-  set(&entry.settings, "training_images", "280");
-  set(&entry.settings, "validation_images", "40");
-  set(&entry.settings, "test_images", "10");
-  assert_int_equal(ag_dataset_describe(&entry, &f->dataset, &bytes), AG_OK);
-  f->block = test_bytes(bytes);
-  assert_int_equal(ag_dataset_load(&entry, NULL, f->block), AG_OK);
-  ag_dataset_attach(&f->dataset, f->block);
-  assert_int_equal(f->dataset.training.count, TRAINING);
-}
-
-static fixture *start(const char *epochs, const char *batch, const char *shard, const char *peak)
-{
-  fixture *f = (fixture *)test_bytes(sizeof *f);
-  f->team = ag_team_of(MPI_COMM_SELF);
-  load_dataset(f);
-  ag_settings_start(&f->training.settings, ag_training_options);
-  ag_entry_start(&f->training.optimizer, ag_kind_find(ag_optimizer_table, "sgd"));
-  ag_entry_start(&f->training.schedule, ag_kind_find(ag_schedule_table, "constant"));
-  set(&f->training.settings, "epochs", epochs);
-  set(&f->training.settings, "batch", batch);
-  set(&f->training.settings, "shard", shard);
-  set(&f->training.schedule.settings, "peak", peak);
-  f->network = network_by_hand(
-      (network_wish){.shape = shape, .classes = 10, .mean = 0.5F, .deviation = 0.2F});
-  return f;
-}
-
-static void stop(fixture *f)
-{
-  ag_network_destroy(&f->network);
-  free(f->block);
-  free(f);
-}
-
-static void count_step(void *context, size_t images)
-{
-  fixture *f = (fixture *)context;
-  f->images += images;
-  ++f->steps;
-}
-
-static ag_status keep_epoch(void *context, const ag_epoch *epoch)
-{
-  fixture *f = (fixture *)context;
-  assert_true(f->epoch_count < 16);
-  f->epochs[f->epoch_count++] = *epoch;
-  return AG_OK;
-}
-
-static ag_status train(fixture *f, size_t threads)
-{
-  ag_pool *pool = NULL;
-  const ag_training_events events = {f, count_step, keep_epoch};
-  assert_int_equal(ag_gemm_prepare(threads), AG_OK);
-  assert_int_equal(ag_pool_create(threads, &pool), AG_OK);
-  const ag_status status =
-      ag_train(&f->training, 1, &f->dataset, pool, &f->team, &events, f->network);
-  ag_pool_destroy(&pool);
-  return status;
-}
+#include "training/train.h"
 
 /* ---- learning ---- */
 
@@ -171,21 +85,6 @@ static void a_failing_event_stops_it(void **state)
 }
 
 /* ---- the same, however it is cut ---- */
-
-/* |a - b| over the trained parameters, as a share of how far training moved them. */
-static double difference(const fixture *one, const fixture *other, const float *before)
-{
-  double apart = 0;
-  double moved = 0;
-  const float *a = ag_network_values(one->network);
-  const float *b = ag_network_values(other->network);
-  for (size_t i = 0; i < ag_network_floats(one->network); ++i) {
-    apart += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-    moved += ((double)a[i] - (double)before[i]) * ((double)a[i] - (double)before[i]);
-  }
-  assert_true(moved > 0);
-  return sqrt(apart / moved);
-}
 
 /* One step on all images: the parameters move by the gradient of the batch. */
 static void gradient_does_not_depend_on_shards(void **state)
@@ -289,13 +188,6 @@ static void padding_and_constants_stay(void **state)
   free(file);
   free(plain);
   stop(f);
-}
-
-/* Open MPI keeps memory until the end; our own is counted in main. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-  return "detect_leaks=0";
 }
 
 int main(int argc, char **argv)

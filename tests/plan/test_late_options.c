@@ -1,0 +1,134 @@
+/* Options that came when results were stored already: a job that does not use them has the keys it
+ * had before, and one that does has others. */
+#include "advgrid/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A job of one model and one unit, with more of a training and of an attack. */
+static ag_plan *make_plan(const char *training, const char *attack, ag_job **job)
+{
+  char text[1024];
+  snprintf(text, sizeof text,
+           "seed: 7\n"
+           "dataset: {kind: synthetic, training_images: 400, "
+           "validation_images: 100, test_images: 300}\n"
+           "model: {kind: linear}\n"
+           "training: {epochs: 3, shard: 16%s}\n"
+           "attacks: [{kind: pgd, steps: 5%s}]\n"
+           "epsilons: [1/2]\n"
+           "evaluation: {images: 100}\n",
+           training, attack);
+  ag_plan *plan = NULL;
+  if (ag_job_read(text, strlen(text), "job.yaml", job) != AG_OK) fail_msg("%s", ag_message());
+  if (ag_plan_create(*job, NULL, &plan) != AG_OK) fail_msg("%s", ag_message());
+  return plan;
+}
+
+static void check_keys(const char *training, bool same)
+{
+  /* As they were before any option came late. A change here makes all finished work unknown: it
+   * needs another version in the keys' text. */
+  static const char model[] = "63b03229ca7fe8f1f4537785b79017257dcc5532065464f79e6baf21f8d42f8f";
+  static const char unit[] = "dfb41f6e8c9d8b6910e59c25505a01d0b301aafacec552554396759481fff765";
+  char text[AG_DIGEST_TEXT_SIZE];
+  ag_job *job = NULL;
+  ag_plan *plan = make_plan(training, "", &job);
+  ag_digest_text(&plan->models[0].key, text);
+  if ((strcmp(text, model) == 0) != same) fail_msg("'%s' gives the model %s", training, text);
+  ag_digest_text(&plan->units[0].key, text);
+  if ((strcmp(text, unit) == 0) != same) fail_msg("'%s' gives the unit %s", training, text);
+  ag_plan_destroy(&plan);
+  ag_job_destroy(&job);
+}
+
+static void unused_they_keep_finished_work(void **state)
+{
+  (void)state;
+  check_keys("", true);
+  check_keys(", label_smoothing: 0", true);
+  check_keys(", averaging: 0.0, label_smoothing: -0.0", true);
+}
+
+static void used_they_make_another_model(void **state)
+{
+  (void)state;
+  check_keys(", label_smoothing: 0.1", false);
+  check_keys(", averaging: 0.1", false);
+}
+
+static void their_values_make_different_keys(void **state)
+{
+  (void)state;
+  static const char *const all[] = {"", ", label_smoothing: 0.1", ", label_smoothing: 0.2",
+                                    ", averaging: 0.1", ", averaging: 0.1, label_smoothing: 0.1"};
+  enum { COUNT = sizeof all / sizeof *all };
+  ag_digest keys[COUNT];
+  for (size_t i = 0; i < COUNT; ++i) {
+    ag_job *job = NULL;
+    ag_plan *plan = make_plan(all[i], "", &job);
+    keys[i] = plan->models[0].key;
+    for (size_t k = 0; k < i; ++k)
+      assert_memory_not_equal(&keys[i], &keys[k], sizeof keys[i]);
+    ag_plan_destroy(&plan);
+    ag_job_destroy(&job);
+  }
+}
+
+/* What has no value by default and came early is written as empty, as ever: zero is another. */
+static void an_early_option_is_not_left_out(void **state)
+{
+  (void)state;
+  ag_job *jobs[2] = {NULL, NULL};
+  ag_plan *plans[] = {make_plan("", "", &jobs[0]), make_plan("", ", step_size: 0.1", &jobs[1])};
+  assert_memory_equal(&plans[0]->models[0].key, &plans[1]->models[0].key, AG_DIGEST_SIZE);
+  assert_memory_not_equal(&plans[0]->units[0].key, &plans[1]->units[0].key, AG_DIGEST_SIZE);
+  for (size_t i = 0; i < 2; ++i) {
+    ag_plan_destroy(&plans[i]);
+    ag_job_destroy(&jobs[i]);
+  }
+}
+
+/* The parameters' average is one more block of them in memory. */
+static void the_average_takes_memory(void **state)
+{
+  (void)state;
+  ag_job *jobs[2] = {NULL, NULL};
+  ag_plan *plans[] = {make_plan("", "", &jobs[0]), make_plan(", averaging: 0.999", "", &jobs[1])};
+  ag_network *network = NULL;
+  assert_int_equal(ag_network_create(&plans[0]->models[0].layers, plans[0]->dataset.shape,
+                                     plans[0]->dataset.classes, &network),
+                   AG_OK);
+  assert_int_equal(plans[1]->rank_bytes,
+                   plans[0]->rank_bytes + sizeof(float) * ag_network_floats(network));
+  ag_network_destroy(&network);
+  for (size_t i = 0; i < 2; ++i) {
+    ag_plan_destroy(&plans[i]);
+    ag_job_destroy(&jobs[i]);
+  }
+}
+
+static void leaves_no_memory(void **state)
+{
+  (void)state;
+  assert_int_equal(ag_live_blocks(), 0);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(unused_they_keep_finished_work),
+      cmocka_unit_test(used_they_make_another_model),
+      cmocka_unit_test(their_values_make_different_keys),
+      cmocka_unit_test(an_early_option_is_not_left_out),
+      cmocka_unit_test(the_average_takes_memory),
+      cmocka_unit_test(leaves_no_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
