@@ -72,8 +72,9 @@ typedef struct ag_training_events {
  *  their first values on (Polyak & Juditsky 1992, with the weights of an exponential average):
  *    average += (1 - d) (w - average)  after each step,  d = min(averaging, (1 + t) / (10 + t))
  *  behind t earlier steps, so that the first ones are soon forgotten.
- *  Collective over the team; every rank ends with the same parameters. Fails with AG_NOT_FINITE,
- *  naming epoch and step, on every rank where the loss of a batch is not finite. */
+ *  Collective over the team; every rank ends with the same parameters, prepared for evaluation.
+ * Fails with AG_NOT_FINITE, naming epoch and step, on every rank where the loss of a batch is not
+ * finite. */
 ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
                    ag_pool *pool, const ag_team *team, const ag_training_events *events,
                    ag_network *network);

@@ -269,6 +269,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
     status = train_epoch(&self, epochs);
   }
   if (status == AG_OK) ag_stepper_exchange(self.stepper);
+  ag_network_prepare(network, false, pool);
   destroy_memory(&self);
   return status;
 }
