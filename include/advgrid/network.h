@@ -121,6 +121,15 @@ ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_wor
 void ag_workspace_destroy(ag_workspace **workspace);
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
 
+/* Seconds that each layer took, in the network's order: all passes added up. */
+typedef struct ag_profile {
+  double forward[AG_LAYERS_MAXIMUM], backward[AG_LAYERS_MAXIMUM];
+} ag_profile;
+
+/** Passes in this workspace add their seconds to the profile from now on (borrowed; it must outlive
+ *  them). NULL, as it is at first: no clock is read. */
+void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile);
+
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {
   bool training; /* dropout is on in training alone, noise always */

@@ -11,6 +11,7 @@ struct ag_workspace {
   uint8_t *saved[AG_LAYERS_MAXIMUM];
   float *gradients[2];
   float *scratch;
+  ag_profile *profile; /* borrowed; NULL: none is wanted */
   /* The last forward pass. */
   ag_pass pass;
   const float *images;
@@ -86,6 +87,20 @@ void ag_workspace_destroy(ag_workspace **workspace)
   ag_release(workspace);
 }
 
+void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile)
+{
+  workspace->profile = profile;
+}
+
+/* One layer's call, and its seconds where a profile is wanted. */
+static void run_timed(void (*run)(const ag_layer_call *call), const ag_layer_call *call,
+                      double *seconds)
+{
+  const double start = seconds != NULL ? ag_clock_seconds() : 0;
+  run(call);
+  if (seconds != NULL) *seconds += ag_clock_seconds() - start;
+}
+
 /* The parts of a call that both directions share. */
 static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace, size_t layer)
 {
@@ -108,9 +123,10 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
   workspace->pass = *pass;
   workspace->images = images;
   workspace->count = count;
+  ag_profile *profile = workspace->profile;
   for (size_t i = 0; i < network->layer_count; ++i) {
     const ag_layer_call call = call_of(network, workspace, i);
-    call.layer->kind->forward(&call);
+    run_timed(call.layer->kind->forward, &call, profile != NULL ? &profile->forward[i] : NULL);
   }
   return workspace->outputs[network->layer_count - 1];
 }
@@ -119,6 +135,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
                          float *gradients, float *dimages)
 {
   const float *dy = dlogits;
+  ag_profile *profile = workspace->profile;
   size_t next = 0; /* the buffer of gradients that is free; dy lies in the other, or is dlogits */
   /* Without a gradient to the input nothing below the first trained layer is needed. */
   const size_t last = dimages != NULL ? 0 : network->first_trained;
@@ -132,7 +149,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
       call.dx = workspace->gradients[call.layer->kind->in_place ? 1 - next : next];
       if (!call.layer->kind->in_place) next = 1 - next;
     }
-    call.layer->kind->backward(&call);
+    run_timed(call.layer->kind->backward, &call, profile != NULL ? &profile->backward[i] : NULL);
     dy = call.dx;
   }
 }
