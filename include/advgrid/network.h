@@ -151,11 +151,13 @@ ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_wor
 void ag_workspace_destroy(ag_workspace **workspace);
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
 
-/* Seconds of passes, added up for each of the network's layers. */
+/* Seconds that each layer took, in the network's order: all passes added up. */
 typedef struct ag_profile {
   double forward[AG_LAYERS_MAXIMUM], backward[AG_LAYERS_MAXIMUM];
 } ag_profile;
-/** Lets passes add their times to the profile, borrowed; NULL: no clock is read. */
+
+/** Passes in this workspace add their seconds to the profile from now on (borrowed; it must outlive
+ *  them). NULL, as it is at first: no clock is read. */
 void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile);
 
 /* What a pass depends on besides images and parameters. */

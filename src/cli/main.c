@@ -14,6 +14,7 @@ static const command commands[] = {
     {"run", ag_command_run},
     {"plan", ag_command_plan},
     {"status", ag_command_status},
+    {"bench", ag_command_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -26,6 +27,7 @@ static const char documentation[] =
     "  run JOB.yaml      run, or continue, a job\n"
     "  plan JOB.yaml     units, FLOPs and memory of a job, and its defaults; runs nothing\n"
     "  status DIR        how far the job in a result folder is\n"
+    "  bench             how fast this machine is, and what takes its time\n"
     "\n"
     "Each has a --help of its own. For example:\n"
     "  advgrid plan jobs/quickstart.yaml\n"

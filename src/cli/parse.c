@@ -14,6 +14,18 @@ void ag_command_parse(const struct argp *argp, int argc, char **argv, void *inpu
   argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
+size_t ag_command_count(const struct argp_state *state, const char *option, const char *argument,
+                        size_t maximum)
+{
+  double value = 0;
+  if (ag_number_read(argument, &value) != AG_OK || value < 1 || value > (double)maximum ||
+      value != (double)(size_t)value) {
+    argp_error(state, "--%s is '%s'; expected a whole number from 1 to %zu", option, argument,
+               maximum);
+  }
+  return (size_t)value;
+}
+
 ag_status ag_command_print(const ag_text *text)
 {
   if (fwrite(text->bytes, 1, text->length, stdout) != text->length || fflush(stdout) != 0) {

@@ -3,7 +3,6 @@
 #include "advgrid/report.h"
 #include "cli/commands.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,17 +26,10 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
   ag_run_request *request = state->input;
-  double threads = 0;
   switch (key) {
   case 'o': request->folder = argument; return 0;
   case 'd': request->data_folder = argument; return 0;
-  case 't':
-    if (ag_number_read(argument, &threads) != AG_OK || threads < 1 || threads > 1024 ||
-        threads != (double)(size_t)threads) {
-      argp_error(state, "--threads is '%s'; expected a whole number from 1 to 1024", argument);
-    }
-    request->threads = (size_t)threads;
-    return 0;
+  case 't': request->threads = ag_command_count(state, "threads", argument, 1024); return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 0) argp_error(state, "one job file is expected, '%s' is more", argument);
     request->job_path = argument;
@@ -75,20 +67,10 @@ cleanup:
   return status;
 }
 
-/* Many ranks may have failed alike: the first of those that know why says it. */
-static void say_failure(ag_status status, int rank)
-{
-  const bool knows = status != AG_OK && status != AG_ELSEWHERE;
-  int mine = knows ? rank : INT_MAX;
-  int first = INT_MAX;
-  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-  if (rank == first) ag_log("%s", ag_message());
-}
-
 /* Prints the table or what failed, and agrees on the exit code of the whole job. */
 static int finish(ag_status status, int rank, const char *folder)
 {
-  say_failure(status, rank);
+  ag_ranks_say_failure(status, rank);
   if (rank == 0 && (status == AG_OK || status == AG_UNITS_FAILED)) {
     const ag_status printed = print_table(folder);
     if (printed != AG_OK) {
@@ -96,10 +78,7 @@ static int finish(ag_status status, int rank, const char *folder)
       status = printed;
     }
   }
-  const int mine = ag_status_exit_code(status);
-  int worst = 0;
-  MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-  return worst;
+  return ag_ranks_exit_code(status);
 }
 
 int ag_command_run(int argc, char **argv)

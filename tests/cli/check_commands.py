@@ -8,18 +8,18 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main
 
-COMMANDS = "run", "plan", "status"
+EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
+            "status": "advgrid status results/", "bench": "advgrid bench --"}
 
 
 def help_tells_enough(program):
     text = program.run("--help").out
-    for command in COMMANDS:
+    for command in EXAMPLES:
         check(f"  {command} " in text, f"--help does not list {command}\n{text}")
     check("Exit codes" in text and "jobs/quickstart.yaml" in text, f"--help\n{text}")
-    for command in COMMANDS:
+    for command, example in EXAMPLES.items():
         result = program.run(command, "--help")
         check(f"Usage: advgrid {command}" in result.out, f"{result}")
-        example = f"advgrid {command} results/" if command == "status" else f"{command} jobs/"
         check(result.err == "" and example in result.out, f"{command}: no example\n{result}")
         check(max(map(len, result.out.splitlines())) <= 100, f"long lines\n{result}")
     check("advgrid 0." in program.run("--version").out, "--version")
@@ -47,7 +47,15 @@ def command_line_is_refused(program):
             (("run", path, "-t", "1.5"), "--threads is '1.5'"),
             (("run", path, "-t", "many"), "--threads is 'many'"),
             (("run", path, "-t", "100000"), "--threads is '100000'"),
-            (("run", path, "-t", ""), "--threads is ''")):
+            (("run", path, "-t", ""), "--threads is ''"),
+            (("bench", "base"), "no argument is expected, 'base' is one"),
+            (("bench", "--shrad", "8"), "unrecognized option"),
+            (("bench", "--threads", "0"), "--threads is '0'"),
+            (("bench", "--shard", "1025"), "--shard is '1025'; expected a whole number from 1 to"),
+            (("bench", "--batch", "1e9"), "--batch is '1e9'"),
+            (("bench", "--seconds", "0"), "--seconds is '0'"),
+            (("bench", "--seconds", "nan"), "--seconds is 'nan'"),
+            (("bench", "--seconds", "1d"), "--seconds is '1d'")):
         result = program.run(*arguments, code=2)
         check(expected in result.err, f"{arguments}: expected '{expected}'\n{result}")
         check(result.out == "", f"{arguments}\n{result}")

@@ -1,0 +1,148 @@
+/* The benchmark from its request to its report. */
+#include "run/bench.h"
+#include "run/host.h"
+
+#include <stdio.h>
+
+/* ---- what is measured ---- */
+
+static ag_status find_model(const char *name, const ag_kind **kind)
+{
+  enum { NAMES_MAXIMUM = 64 };
+  const char *names[NAMES_MAXIMUM];
+  size_t count = 0;
+  *kind = ag_kind_find(ag_architecture_table, name);
+  if (*kind != NULL) return AG_OK;
+  for (; count < NAMES_MAXIMUM && ag_architecture_table(count) != NULL; ++count)
+    names[count] = ag_architecture_table(count)->name;
+  const char *nearest = ag_text_nearest(name, names, count);
+  if (nearest == NULL) return ag_fail(AG_INVALID_ARGUMENT, "no model is called '%s'", name);
+  return ag_fail(AG_INVALID_ARGUMENT, "no model is called '%s'; did you mean '%s'?", name, nearest);
+}
+
+static ag_status create_network(ag_bench_setting *setting)
+{
+  enum { CHANNELS_MAXIMUM = 16 };
+  float mean[CHANNELS_MAXIMUM];
+  float deviation[CHANNELS_MAXIMUM];
+  ag_status status = AG_OK;
+  ag_entry model;
+  ag_layer_list layers;
+  const ag_kind *kind = NULL;
+  AG_TRY(find_model(setting->request->model, &kind));
+  ag_entry_start(&model, kind);
+  AG_TRY(ag_architecture_layers(&model, setting->dataset.classes, &layers));
+  AG_TRY(ag_network_create(&layers, setting->dataset.shape, setting->dataset.classes,
+                           &setting->network));
+  ag_dataset_statistics(&setting->dataset, mean, deviation);
+  ag_network_initialise(setting->network, 1, mean, deviation);
+cleanup:
+  return status;
+}
+
+static ag_status create_dataset(ag_bench_setting *setting)
+{
+  ag_status status = AG_OK;
+  ag_entry entry;
+  char images[32];
+  size_t bytes = 0;
+  ag_entry_start(&entry, ag_kind_find(ag_dataset_table, "synthetic"));
+  snprintf(images, sizeof images, "%zu", AG_BENCH_STEPS_OF_EPOCH * setting->request->batch);
+  AG_TRY(ag_settings_set(&entry.settings, "training_images", images));
+  AG_TRY(ag_settings_set(&entry.settings, "validation_images", "0"));
+  AG_TRY(ag_settings_set(&entry.settings, "test_images", "1"));
+  AG_TRY(ag_dataset_describe(&entry, &setting->dataset, &bytes));
+  AG_TRY(ag_allocate(bytes, 1, &setting->block));
+  AG_TRY(ag_dataset_load(&entry, NULL, setting->block));
+  ag_dataset_attach(&setting->dataset, setting->block);
+cleanup:
+  return status;
+}
+
+static void destroy_setting(ag_bench_setting *setting)
+{
+  ag_network_destroy(&setting->network);
+  ag_release(&setting->block);
+}
+
+/* ---- measurements ---- */
+
+/* Rank 0 measures a core while the others wait for its result. */
+static ag_status measure_core(const ag_bench_setting *setting, ag_bench_report *report)
+{
+  ag_status status = AG_OK;
+  double rates[2] = {0};
+  if (setting->team.rank == 0) {
+    rates[0] = ag_bench_fma_peak(setting->request->seconds);
+    status = ag_bench_gemm(setting->request->seconds, &rates[1]);
+  }
+  MPI_Bcast(rates, 2, MPI_DOUBLE, 0, setting->team.communicator);
+  report->fma_peak = rates[0];
+  report->gemm = rates[1];
+  return ag_ranks_agree(setting->team.communicator, status);
+}
+
+static ag_status measure_works(const ag_bench_setting *setting, size_t threads,
+                               ag_bench_report *report)
+{
+  ag_pool *pool = NULL;
+  ag_status status = AG_OK;
+  AG_TRY(ag_ranks_agree(setting->team.communicator, ag_pool_create(threads, &pool)));
+  for (size_t work = 0; work < AG_BENCH_WORKS; ++work) {
+    ag_bench_row *row = &report->rows[report->row_count++];
+    *row = (ag_bench_row){.work = (ag_bench_work)work, .threads = threads};
+    if (row->work == AG_BENCH_TRAIN) {
+      AG_TRY(ag_bench_train(setting, pool, &row->images));
+    } else {
+      AG_TRY(ag_bench_passes(setting, row->work, pool, &row->images));
+    }
+  }
+cleanup:
+  ag_pool_destroy(&pool);
+  return status;
+}
+
+static ag_status measure_all(const ag_bench_setting *setting, size_t threads,
+                             ag_bench_report *report)
+{
+  ag_status status = AG_OK;
+  AG_TRY(measure_core(setting, report));
+  report->floor = ag_bench_floor_of(setting->network);
+  for (size_t count = 1; count < threads; count *= 2)
+    AG_TRY(measure_works(setting, count, report));
+  AG_TRY(measure_works(setting, threads, report));
+  AG_TRY(ag_bench_profile_measure(setting, &report->profile));
+cleanup:
+  return status;
+}
+
+/* The same on every rank, so that all measure alike. Collective. */
+static size_t choose_threads(const ag_bench_setting *setting)
+{
+  MPI_Comm communicator = setting->team.communicator;
+  if (setting->request->threads > 0) return setting->request->threads;
+  uint64_t mine = ag_threads_choose(communicator);
+  uint64_t fewest = 1;
+  MPI_Allreduce(&mine, &fewest, 1, MPI_UINT64_T, MPI_MIN, communicator);
+  return fewest;
+}
+
+ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_text *text)
+{
+  ag_status status = AG_OK;
+  ag_bench_setting setting = {.request = request, .team = ag_team_of(communicator)};
+  ag_bench_report report = {0};
+  const size_t threads = choose_threads(&setting);
+  AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(threads)));
+  AG_TRY(ag_ranks_agree(communicator, create_dataset(&setting)));
+  AG_TRY(ag_ranks_agree(communicator, create_network(&setting)));
+  AG_TRY(measure_all(&setting, threads, &report));
+  if (setting.team.rank == 0) {
+    status = request->json ? ag_bench_print_json(&setting, &report, text)
+                           : ag_bench_print_table(&setting, &report, text);
+  }
+  status = ag_ranks_agree(communicator, status);
+cleanup:
+  destroy_setting(&setting);
+  return status;
+}

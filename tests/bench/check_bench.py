@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""check_bench.py ADVGRID: what `advgrid bench` reports is complete and agrees with itself, alone
+and on two ranks. How fast anything is does not matter here."""
+import json
+import math
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from support.runner import check, main
+
+TINY = "--model", "small", "--shard", "8", "--batch", "20", "--seconds", "0.02"
+WORKS = "forward", "pgd", "train"
+PHASES = "fill and augment", "forward", "loss", "backward", "sum and step"
+LAYERS = "normalize conv1 relu1 pool1 conv2 relu2 pool2 dense1".split()
+FLOPS = {"forward": 1052672, "pgd": 2105344, "train": 2715648}  # of `small`, by hand
+
+
+def close(a, b):
+    return math.isclose(a, b, rel_tol=1e-6)
+
+
+def check_report(report, threads, ranks):
+    for name in "advgrid_version", "git_commit", "cpu", "blas":
+        check(isinstance(report[name], str) and report[name], f"{name}\n{report}")
+    check(report["instructions"] in ("avx512", "avx2", "baseline"), f"{report}")
+    for name, expected in (("model", "small"), ("shard", 8), ("batch", 20), ("ranks", ranks)):
+        check(report[name] == expected, f"{name}\n{report}")
+    check(report["fma_peak_gflops"] > 0 and report["gemm_gflops"] > 0, f"{report}")
+    check(report["floor_flops_per_image"] == FLOPS, f"{report}")
+    places = [(row["work"], row["threads"]) for row in report["throughput"]]
+    wanted = [(work, count) for work in WORKS for count in threads]
+    check(sorted(places) == sorted(wanted), f"rows: {places}")
+    for row in report["throughput"]:
+        check(0 < row["least"] <= row["images_per_second"] <= row["most"], f"{row}")
+        cores = 1e9 * report["fma_peak_gflops"] * row["threads"] * ranks
+        fraction = row["images_per_second"] * FLOPS[row["work"]] / cores
+        check(close(row["fraction_of_floor"], fraction), f"{row}, expected {fraction}")
+
+
+def check_parts(report):
+    phases = report["phases"]
+    check([row["phase"] for row in phases] == list(PHASES), f"{phases}")
+    seconds = sum(row["seconds"] for row in phases)
+    for row in phases:
+        # What is left of a step may be lost in noise.
+        check(row["seconds"] > 0 or row["phase"] == "sum and step", f"{row}")
+        check(close(row["share"], row["seconds"] / seconds), f"{row}")
+    layers = report["layers"]
+    check([row["layer"] for row in layers] == LAYERS, f"{layers}")
+    check(close(sum(row["share"] for row in layers), 1), f"shares\n{layers}")
+    for row in layers:
+        learns = row["kind"] in ("convolution", "dense")
+        check(row["forward_seconds"] >= 0 and row["backward_seconds"] >= 0, f"{row}")
+        check(not learns or row["forward_seconds"] > 0 < row["backward_seconds"], f"{row}")
+        check(("fraction_of_floor" in row) == learns, f"{row}")
+        check(row.get("fraction_of_floor", 1) > 0, f"{row}")
+    for phase, column in ((1, "forward_seconds"), (3, "backward_seconds")):
+        inside = sum(row[column] for row in layers)
+        check(inside <= phases[phase]["seconds"] * (1 + 1e-6), f"{column}\n{layers}\n{phases}")
+
+
+def json_is_complete(program):
+    result = program.run("bench", "--json", "--threads", "3", *TINY)
+    check(result.err == "", f"{result}")
+    report = json.loads(result.out)
+    check_report(report, (1, 2, 3), 1)
+    check_parts(report)
+
+
+def ranks_measure_together(program):
+    result = program.run("bench", "--json", "--threads", "1", *TINY, ranks=2)
+    report = json.loads(result.out)  # printed once
+    check_report(report, (1,), 2)
+    check_parts(report)
+
+
+def other_models(program):
+    """A single layer that learns, on three ranks, of which two have no shard."""
+    result = program.run("bench", "--json", "--threads", "1", "--model", "linear", "--shard", "8",
+                         "--batch", "8", "--seconds", "0.02", ranks=3)
+    report = json.loads(result.out)
+    flops = 2 * 32 * 32 * 3 * 10
+    check(report["floor_flops_per_image"] == {"forward": flops, "pgd": 2 * flops,
+                                              "train": 2 * flops}, f"{report}")
+    check([row["layer"] for row in report["layers"]] == ["normalize", "dense1"], f"{report}")
+
+
+def table_fits_a_terminal(program):
+    result = program.run("bench", "--threads", "2", *TINY)
+    check(result.err == "", f"{result}")
+    check(max(map(len, result.out.splitlines())) <= 80, f"long lines\n{result}")
+    for part in ("FMA peak", "GEMM", "ranks      1", "of floor", *PHASES, *LAYERS):
+        check(part in result.out, f"the table has no '{part}'\n{result}")
+    for work in WORKS:
+        rows = [line.split() for line in result.out.splitlines() if line.startswith(work)]
+        check([row[1] for row in rows if len(row) == 7] == ["1", "2"], f"{work}\n{result}")
+
+
+def unknown_models_are_named(program):
+    for ranks in 0, 2:
+        result = program.run("bench", "--model", "bsae", ranks=ranks, code=2)
+        check(len(result.messages()) == 1, f"one message\n{result}")
+        check("did you mean 'base'?" in result.messages()[0], f"{result}")
+        check(result.out == "", f"{result}")
+
+
+main([json_is_complete, ranks_measure_together, other_models, table_fits_a_terminal,
+      unknown_models_are_named])
