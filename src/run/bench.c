@@ -36,6 +36,7 @@ static ag_status create_network(ag_bench_setting *setting)
                            &setting->network));
   ag_dataset_statistics(&setting->dataset, mean, deviation);
   ag_network_initialise(setting->network, 1, mean, deviation);
+  ag_network_prepare(setting->network, false, NULL);
 cleanup:
   return status;
 }

@@ -100,6 +100,7 @@ static size_t run_batch(profiler *self)
 static ag_bench_profile run_repeat(profiler *self, size_t turns)
 {
   self->sums = (ag_bench_profile){0};
+  ag_network_prepare(self->setting->network, true, NULL);
   for (size_t turn = 0; turn < turns; ++turn)
     self->sums.images = run_batch(self);
   ag_bench_profile mean = self->sums;
