@@ -8,31 +8,38 @@ enum { ROWS = WIDE == 16 ? 8 : 6 };
 typedef float half __attribute__((vector_size(WIDE * 2), aligned(4), may_alias));
 
 /* c[rows, parts vectors] (+)= a b. */
+#define UNROLLED _Pragma("GCC unroll 16")
 #define DEFINE_BLOCK(name, vector, rows, parts)                                              \
   static inline void name(size_t depth, const float *a, size_t row_stride, size_t step,      \
                           const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) \
   {                                                                                          \
     enum { FLOATS = sizeof(vector) / sizeof(float) };                                        \
     vector sums[rows][parts];                                                                \
-    for (size_t i = 0; i < (rows); ++i) {                                                    \
-      for (size_t v = 0; v < (parts); ++v) {                                                 \
-        const vector *from = (const vector *)(const void *)(c + i * ldc + v * FLOATS);       \
-        sums[i][v] = accumulate ? *from : (vector){0};                                       \
+    UNROLLED for (size_t i = 0; i < (rows); ++i)                                             \
+    {                                                                                        \
+      UNROLLED for (size_t v = 0; v < (parts); ++v) sums[i][v] = (vector){0};                \
+    }                                                                                        \
+    if (accumulate) {                                                                        \
+      UNROLLED for (size_t i = 0; i < (rows); ++i)                                           \
+      {                                                                                      \
+        UNROLLED for (size_t v = 0; v < (parts); ++v)                                        \
+            sums[i][v] = *(const vector *)(const void *)(c + i * ldc + v * FLOATS);          \
       }                                                                                      \
     }                                                                                        \
     for (size_t p = 0; p < depth; ++p) {                                                     \
       vector row[parts];                                                                     \
-      for (size_t v = 0; v < (parts); ++v)                                                   \
-        row[v] = *(const vector *)(const void *)(b + p * ldb + v * FLOATS);                  \
-      for (size_t i = 0; i < (rows); ++i) {                                                  \
+      UNROLLED for (size_t v = 0; v < (parts); ++v)                                          \
+          row[v] = *(const vector *)(const void *)(b + p * ldb + v * FLOATS);                \
+      UNROLLED for (size_t i = 0; i < (rows); ++i)                                           \
+      {                                                                                      \
         const float value = a[i * row_stride + p * step];                                    \
-        for (size_t v = 0; v < (parts); ++v)                                                 \
-          sums[i][v] += value * row[v];                                                      \
+        UNROLLED for (size_t v = 0; v < (parts); ++v) sums[i][v] += value * row[v];          \
       }                                                                                      \
     }                                                                                        \
-    for (size_t i = 0; i < (rows); ++i) {                                                    \
-      for (size_t v = 0; v < (parts); ++v)                                                   \
-        *(vector *)(void *)(c + i * ldc + v * FLOATS) = sums[i][v];                          \
+    UNROLLED for (size_t i = 0; i < (rows); ++i)                                             \
+    {                                                                                        \
+      UNROLLED for (size_t v = 0; v < (parts); ++v) *                                        \
+          (vector *)(void *)(c + i * ldc + v * FLOATS) = sums[i][v];                         \
     }                                                                                        \
   }
 
