@@ -111,6 +111,10 @@ float ag_random_uniform(ag_random *random);
 uint32_t ag_random_below(ag_random *random, uint32_t bound);
 /** Two draws of N(0, 1) by Box and Muller (1958). */
 void ag_random_normals(ag_random *random, float out[2]);
+/** What `count` calls of ag_random_bits or of ag_random_uniform give, and the state they leave,
+ *  several times faster. Overwritten. */
+void ag_random_fill_bits(ag_random *random, size_t count, uint32_t *bits);
+void ag_random_fill_uniform(ag_random *random, size_t count, float *values);
 /** order: 0 .. count-1 shuffled by Fisher and Yates. Overwritten. */
 void ag_random_permutation(ag_random *random, size_t count, uint32_t *order);
 

@@ -69,12 +69,25 @@ static void apply_mask(size_t floats, float scale, const uint8_t *restrict keep,
   }
 }
 
+/* As many as are drawn at once: small enough for the nearest cache. */
+enum { DRAWS = 1024 };
+
+static size_t minimum(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
 void ag_dropout_forward(size_t floats, float probability, ag_random *random, const float *x,
                         float *y, uint8_t *keep)
 {
   assert(probability >= 0.0F && probability < 1.0F);
-  for (size_t i = 0; i < floats; ++i)
-    keep[i] = ag_random_uniform(random) >= probability;
+  float drawn[DRAWS];
+  for (size_t first = 0; first < floats; first += DRAWS) {
+    const size_t count = minimum(DRAWS, floats - first);
+    ag_random_fill_uniform(random, count, drawn);
+    for (size_t i = 0; i < count; ++i)
+      keep[first + i] = drawn[i] >= probability;
+  }
   apply_mask(floats, 1.0F / (1.0F - probability), keep, x, y);
 }
 

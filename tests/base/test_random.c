@@ -203,6 +203,66 @@ static void normals_are_normal(void **state)
   assert_number_close(within / n, 0.5, 4 * sqrt(0.125 / n), 0);
 }
 
+/* ---- in bulk: what one call after another gives, to the last bit of numbers and state ---- */
+
+/* Around blocks of four and around the groups that are computed at once. */
+static const size_t bulk_counts[] = {0,   1,   2,   3,   4,   5,   7,    64,   127,  128, 129, 130,
+                                     131, 132, 255, 256, 257, 259, 260,  383,  384,  385, 511, 512,
+                                     515, 640, 767, 768, 769, 999, 1000, 1027, 3072, 4608};
+enum { BULK_COUNTS = sizeof bulk_counts / sizeof *bulk_counts, BULK_MOST = 4608 };
+
+/* A stream of which `drawn` numbers are used up, and whose block counter is about to turn over. */
+static ag_random used_stream(uint32_t drawn)
+{
+  ag_random random = ag_random_stream(3, AG_PURPOSE_TEST, 1, 2);
+  random.counter[0] = UINT32_MAX - 70;
+  random.counter[3] = UINT32_MAX;
+  while (drawn-- > 0)
+    ag_random_bits(&random);
+  return random;
+}
+
+static void bulk_bits_are_those_of_calls(void **state)
+{
+  (void)state;
+  uint32_t bits[BULK_MOST + 1];
+  for (uint32_t drawn = 0; drawn < 6; ++drawn) {
+    for (size_t index = 0; index < BULK_COUNTS; ++index) {
+      const size_t count = bulk_counts[index];
+      ag_random bulk = used_stream(drawn);
+      ag_random calls = used_stream(drawn);
+      bits[count] = 0x12345678;
+      ag_random_fill_bits(&bulk, count, bits);
+      for (size_t i = 0; i < count; ++i)
+        assert_int_equal(bits[i], ag_random_bits(&calls));
+      assert_int_equal(bits[count], 0x12345678);
+      assert_memory_equal(&bulk, &calls, sizeof bulk);
+    }
+  }
+}
+
+static void bulk_floats_are_those_of_calls(void **state)
+{
+  (void)state;
+  float *values = test_floats(BULK_MOST + 1);
+  float *want = test_floats(BULK_MOST + 2);
+  for (uint32_t drawn = 0; drawn < 5; ++drawn) {
+    for (size_t index = 0; index < BULK_COUNTS; ++index) {
+      const size_t count = bulk_counts[index];
+      ag_random bulk = used_stream(drawn);
+      ag_random calls = bulk;
+      for (size_t i = 0; i < count; ++i)
+        want[i] = ag_random_uniform(&calls);
+      values[count] = want[count] = 7;
+      ag_random_fill_uniform(&bulk, count, values);
+      assert_same_bits(values, want, count + 1);
+      assert_memory_equal(&bulk, &calls, sizeof bulk);
+    }
+  }
+  free(values);
+  free(want);
+}
+
 /* ---- permutations ------------------------------------------------------------------- */
 
 static void permutation_has_each_number_once(void **state)
@@ -260,6 +320,8 @@ int main(void)
       cmocka_unit_test(below_has_no_bias),
       cmocka_unit_test(below_reaches_every_value),
       cmocka_unit_test(normals_are_normal),
+      cmocka_unit_test(bulk_bits_are_those_of_calls),
+      cmocka_unit_test(bulk_floats_are_those_of_calls),
       cmocka_unit_test(permutation_has_each_number_once),
       cmocka_unit_test(permutations_are_equally_likely),
   };
