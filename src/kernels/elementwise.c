@@ -101,12 +101,20 @@ void ag_gaussian_noise(size_t rows, size_t channels, size_t stride, float deviat
                        ag_random *random, const float *x, float *y)
 {
   assert(channels <= stride);
-  float pair[2] = {0.0F, 0.0F};
-  size_t drawn = 0;
+  float drawn[DRAWS];
+  size_t left = rows * channels; /* to draw */
+  size_t used = 0, have = 0;     /* of those drawn */
   for (size_t row = 0; row < rows; ++row, x += stride, y += stride) {
-    for (size_t c = 0; c < channels; ++c, ++drawn) {
-      if (drawn % 2 == 0) ag_random_normals(random, pair);
-      y[c] = x[c] + deviation * pair[drawn % 2];
+    for (size_t c = 0; c < channels;) {
+      if (used == have) {
+        have = minimum(DRAWS, left);
+        ag_random_fill_normal(random, have, drawn);
+        left -= have;
+        used = 0;
+      }
+      const size_t end = minimum(channels, c + have - used);
+      for (; c < end; ++c)
+        y[c] = x[c] + deviation * drawn[used++];
     }
     if (y != x) memcpy(y + channels, x + channels, (stride - channels) * sizeof *y);
   }
