@@ -22,9 +22,8 @@ typedef float half __attribute__((vector_size(WIDE * 2), aligned(4), may_alias))
 #define PARTS 1
 #include "kernels/vector/multiply_panel.h"
 
-void AG_VECTOR(multiply)(size_t m, size_t n, size_t depth, const float *a, size_t row_stride,
-                         size_t step, const float *b, size_t ldb, bool accumulate, float *c,
-                         size_t ldc)
+void ag_multiply(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
+                 const float *b, size_t ldb, bool accumulate, float *c, size_t ldc)
 {
   const bool packed = ldb == 0;
   size_t j = 0;

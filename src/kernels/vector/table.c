@@ -10,5 +10,5 @@ const ag_variant AG_VECTOR(variant) = {
     .winograd = &AG_VECTOR(winograd),
     .dense = &AG_VECTOR(dense),
     .batch_norm = &AG_VECTOR(batch_norm),
-    .multiply = AG_VECTOR(multiply),
+    .multiply = ag_multiply,
 };
