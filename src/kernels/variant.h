@@ -7,7 +7,7 @@
 struct ag_variant {
   const char *name; /* "avx512", "avx2", "baseline" */
   size_t lanes;     /* floats of a vector */
-  const ag_convolution_kernel *winograd;
+  const ag_convolution_kernel *winograd, *im2col;
   const ag_dense_kernel *dense;
   const ag_batch_norm_kernel *batch_norm;
   /* See kernels/vector/vector.h. */
