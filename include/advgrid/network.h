@@ -36,6 +36,14 @@ typedef struct ag_kernel_choice {
   char convolution[16];  /* "winograd", "im2col": where a shape's support allows it */
 } ag_kernel_choice;
 
+/** The options of `kernels:`, an option for each word of the choice. */
+extern const ag_option ag_kernel_options[];
+/** The choice that settings of these options make. */
+ag_kernel_choice ag_kernel_choice_of(const ag_settings *settings);
+/** The instruction set that a choice comes to here; AG_INVALID_ARGUMENT, naming the best there is,
+ *  where this processor does not run the one that is asked for. variant: static. */
+ag_status ag_kernel_choice_variant(const ag_kernel_choice *choice, const ag_variant **variant);
+
 enum { AG_LAYERS_MAXIMUM = 64 };
 
 typedef struct ag_layer_list {
