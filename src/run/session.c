@@ -162,6 +162,8 @@ static ag_status record_run(ag_session *session, const char *hosts)
   provenance.ranks = (uint32_t)session->team.size;
   provenance.threads = (uint32_t)ag_pool_threads(session->pool);
   ag_digest_text(&session->inputs.dataset, provenance.dataset_sha256);
+  const ag_status status = ag_provenance_kernels(session->plan, &provenance);
+  if (status != AG_OK) return status;
   return ag_session_record(
       session,
       &(ag_record){.kind = AG_RECORD_RUN, .payload = &provenance, .size = sizeof provenance});
