@@ -199,6 +199,27 @@ const char *ag_network_layer_kernel(const ag_network *network, size_t index)
   return kernel == NULL ? "" : kernel->name;
 }
 
+const ag_layer_description *ag_network_layer_description(const ag_network *network, size_t index)
+{
+  return &network->training.layers[index].description;
+}
+
+const ag_convolution_shape *ag_network_layer_convolution(const ag_network *network, size_t index)
+{
+  const ag_layer *layer = &network->training.layers[index];
+  return layer->kind == &ag_layer_convolution ? &layer->convolution : NULL;
+}
+
+ag_flops ag_network_layer_flops(const ag_network *network, size_t index)
+{
+  return network->training.layers[index].flops;
+}
+
+size_t ag_network_first_trained(const ag_network *network)
+{
+  return network->training.first_trained;
+}
+
 const ag_variant *ag_network_variant(const ag_network *network)
 {
   return network->variant;
