@@ -11,4 +11,5 @@ const ag_variant AG_VECTOR(variant) = {
     .dense = &AG_VECTOR(dense),
     .batch_norm = &AG_VECTOR(batch_norm),
     .multiply = AG_VECTOR(multiply),
+    .fma_chains = AG_VECTOR(fma_chains),
 };
