@@ -12,4 +12,5 @@ const ag_variant AG_VECTOR(variant) = {
     .dense = &AG_VECTOR(dense),
     .batch_norm = &AG_VECTOR(batch_norm),
     .multiply = ag_multiply,
+    .fma_chains = AG_VECTOR(fma_chains),
 };

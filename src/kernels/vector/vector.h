@@ -77,6 +77,9 @@ static inline size_t packed_place(size_t depth, size_t n, size_t row, size_t col
 void ag_multiply(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
                  const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
 
+/* See ag_variant. */
+double AG_VECTOR(fma_chains)(size_t rounds, float *sum);
+
 extern const ag_convolution_kernel AG_VECTOR(winograd), AG_VECTOR(im2col);
 extern const ag_dense_kernel AG_VECTOR(dense);
 extern const ag_batch_norm_kernel AG_VECTOR(batch_norm);
