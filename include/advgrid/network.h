@@ -151,7 +151,8 @@ ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_wor
 void ag_workspace_destroy(ag_workspace **workspace);
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
 
-/* Seconds that each layer took, in the network's order: all passes added up. */
+/* Seconds that each layer took, in the network's order: all passes added up. A pass in evaluation
+ * counts a convolution that took batch normalisation in at the last of the layers taken in. */
 typedef struct ag_profile {
   double forward[AG_LAYERS_MAXIMUM], backward[AG_LAYERS_MAXIMUM];
 } ag_profile;
