@@ -65,6 +65,9 @@ ag_status ag_architecture_layers(const ag_entry *model, size_t classes, ag_layer
  * In memory `in` and `out` are padded; in a file nothing is. */
 typedef enum ag_layout { AG_LAYOUT_VECTOR, AG_LAYOUT_CONVOLUTION, AG_LAYOUT_DENSE } ag_layout;
 
+/* What a model file may hold of a parameter, finite in any case. */
+typedef enum ag_range { AG_RANGE_ANY, AG_RANGE_NOT_NEGATIVE, AG_RANGE_POSITIVE } ag_range;
+
 typedef struct ag_parameter {
   char name[2 * AG_NAME_SIZE]; /* "conv1/weight" */
   ag_layout layout;
@@ -72,9 +75,10 @@ typedef struct ag_parameter {
   size_t offset, floats;         /* its place in the network's block, padding included */
   bool trained;                  /* by its gradient */
   bool averaged;                 /* a statistic of the images trained on: its place in gradients
-                                    receives the sum over images; see ag_statistics_step. Neither trained nor
-                                    averaged: a constant, such as a mean                 of pixels */
+                                    receives the sum over images; see ag_statistics_step. Neither
+                                    trained nor averaged: a constant, such as a mean of pixels */
   bool decayed;                  /* weight decay applies */
+  ag_range range;
 } ag_parameter;
 
 /** Floats without padding. */
@@ -187,9 +191,9 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
  *  the model depends on, for the attribute `key`. Fails with AG_IO_ERROR or AG_HDF5_FAILED. */
 ag_status ag_model_save(const ag_network *network, const char *path, const char *architecture,
                         const char *key);
-/** Fills in the network's block. Names and shapes must be the network's and every value finite,
- *  else AG_BAD_MODEL with the file, the parameter and what was expected. key: receives the
- *  attribute, empty where there is none; may be NULL. */
+/** Fills in the network's block. Names and shapes must be the network's and every value finite
+ *  and in the parameter's range, else AG_BAD_MODEL with the file, the parameter and what was
+ *  expected. key: receives the attribute, empty where there is none; may be NULL. */
 ag_status ag_model_load(ag_network *network, const char *path, char key[AG_DIGEST_TEXT_SIZE]);
 
 #endif
