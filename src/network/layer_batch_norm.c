@@ -105,6 +105,7 @@ void ag_layer_fold(const ag_layer *norm, const ag_layer *convolution, const floa
 
 const ag_layer_kind ag_layer_batch_norm = {
     .name = "batch-normalisation",
+    .gradient_in_place = true,
     .create = create,
     .scratch_floats = scratch_floats,
     .forward = forward,

@@ -64,6 +64,7 @@ static void backward_relu(const ag_layer_call *call)
 const ag_layer_kind ag_layer_relu = {
     .name = "relu",
     .in_place = true,
+    .gradient_in_place = true,
     .create = same_shape,
     .forward = forward_relu,
     .backward = backward_relu,

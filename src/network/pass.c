@@ -171,8 +171,9 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
     if (i == 0) {
       call.dx = dimages;
     } else if (i > last) {
-      call.dx = workspace->gradients[call.layer->kind->in_place ? 1 - next : next];
-      if (!call.layer->kind->in_place) next = 1 - next;
+      const bool in_place = call.layer->kind->gradient_in_place;
+      call.dx = workspace->gradients[in_place ? 1 - next : next];
+      if (!in_place) next = 1 - next;
     }
     run_layer(call.layer->kind->backward, &call,
               workspace->profile == NULL ? NULL : &workspace->profile->backward[call.layer->slot]);
