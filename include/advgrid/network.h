@@ -73,6 +73,9 @@ ag_status ag_architecture_layers(const ag_entry *model, size_t classes, ag_layer
  * In memory `in` and `out` are padded; in a file nothing is. */
 typedef enum ag_layout { AG_LAYOUT_VECTOR, AG_LAYOUT_CONVOLUTION, AG_LAYOUT_DENSE } ag_layout;
 
+/* What a model file may hold of a parameter, finite in any case. */
+typedef enum ag_range { AG_RANGE_ANY, AG_RANGE_NOT_NEGATIVE, AG_RANGE_POSITIVE } ag_range;
+
 typedef struct ag_parameter {
   char name[2 * AG_NAME_SIZE]; /* "conv1/weight" */
   ag_layout layout;
@@ -83,6 +86,7 @@ typedef struct ag_parameter {
    * ag_statistics_step. Neither trained nor averaged: a constant, such as a mean of pixels. */
   bool averaged;
   bool decayed; /* weight decay applies */
+  ag_range range;
 } ag_parameter;
 
 /** Floats without padding. */
@@ -167,7 +171,8 @@ ag_status ag_workspace_create(const ag_network *network, size_t capacity, ag_wor
 void ag_workspace_destroy(ag_workspace **workspace);
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity);
 
-/* Seconds that each layer took, in the network's order: all passes added up. */
+/* Seconds that each layer took, in the network's order: all passes added up. A pass in evaluation
+ * counts a convolution that took batch normalisation in at the last of the layers taken in. */
 typedef struct ag_profile {
   double forward[AG_LAYERS_MAXIMUM], backward[AG_LAYERS_MAXIMUM];
 } ag_profile;
@@ -202,9 +207,9 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
  *  the model depends on, for the attribute `key`. Fails with AG_IO_ERROR or AG_HDF5_FAILED. */
 ag_status ag_model_save(const ag_network *network, const char *path, const char *architecture,
                         const char *key);
-/** Fills in the network's block. Names and shapes must be the network's and every value finite,
- *  else AG_BAD_MODEL with the file, the parameter and what was expected. key: receives the
- *  attribute, empty where there is none; may be NULL. */
+/** Fills in the network's block. Names and shapes must be the network's and every value finite
+ *  and in the parameter's range, else AG_BAD_MODEL with the file, the parameter and what was
+ *  expected. key: receives the attribute, empty where there is none; may be NULL. */
 ag_status ag_model_load(ag_network *network, const char *path, char key[AG_DIGEST_TEXT_SIZE]);
 
 #endif

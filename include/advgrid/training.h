@@ -43,8 +43,10 @@ float ag_gradient_clip(double norm, double limit);
 void ag_optimizer_step(const ag_entry *optimizer, double rate, float factor, bool decayed,
                        size_t floats, const float *gradients, float *weights, float *velocity);
 
-/** What becomes of averaged parameters, as PyTorch's batch normalisation has it by default:
+/** What becomes of averaged parameters:
  *    values += (sums / images - values) / 10
+ *  with the momentum that PyTorch's batch normalisation has by default. Its variances are over
+ *  rows - 1, which this one's are not.
  *  sums: [floats] over the images of a batch, apart from values, which are updated. */
 void ag_statistics_step(size_t images, size_t floats, const float *sums, float *values);
 

@@ -49,8 +49,9 @@ typedef struct ag_layer_call {
 /* A row of the table of layers. */
 struct ag_layer_kind {
   const char *name;
-  bool in_place; /* y may lie over x, and dx over dy */
-  bool random;   /* two passes in evaluation mode may differ */
+  bool in_place;          /* y may lie over x */
+  bool gradient_in_place; /* dx may lie over dy */
+  bool random;            /* two passes in evaluation mode may differ */
   /* From description and `in` to `out`, parameters, saved_bytes, flops and prepared_floats. */
   ag_status (*create)(ag_layer *layer);
   /* Part `part` of `parts` of what passes read; NULL: nothing but the block. */

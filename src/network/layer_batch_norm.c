@@ -15,14 +15,16 @@ static ag_status create(ag_layer *layer)
   layer->out = layer->in;
   layer->batch_norm_kernel = ag_variant_batch_norm(layer->variant);
   for (size_t i = 0; i < sizeof roles / sizeof *roles; ++i) {
-    ag_layer_add_parameter(layer, roles[i],
-                           (ag_parameter){.layout = AG_LAYOUT_VECTOR,
-                                          .height = 1,
-                                          .width = 1,
-                                          .in = 1,
-                                          .out = layer->in.channels,
-                                          .trained = i == GAMMA || i == BETA,
-                                          .averaged = i == MEAN || i == VARIANCE});
+    ag_layer_add_parameter(
+        layer, roles[i],
+        (ag_parameter){.layout = AG_LAYOUT_VECTOR,
+                       .height = 1,
+                       .width = 1,
+                       .in = 1,
+                       .out = layer->in.channels,
+                       .trained = i == GAMMA || i == BETA,
+                       .averaged = i == MEAN || i == VARIANCE,
+                       .range = i == VARIANCE ? AG_RANGE_NOT_NEGATIVE : AG_RANGE_ANY});
   }
   /* The shard's mean, inverse deviation and variance, kept once: an image has room for them. */
   layer->saved_bytes = 3 * ag_channels_padded(layer->in.channels) * sizeof(float);
@@ -103,6 +105,7 @@ void ag_layer_fold(const ag_layer *norm, const ag_layer *convolution, const floa
 
 const ag_layer_kind ag_layer_batch_norm = {
     .name = "batch-normalisation",
+    .gradient_in_place = true,
     .create = create,
     .scratch_floats = scratch_floats,
     .forward = forward,

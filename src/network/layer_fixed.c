@@ -16,10 +16,11 @@ static size_t floats_of(const ag_layer_call *call)
 
 static ag_status create_normalize(ag_layer *layer)
 {
-  const ag_parameter constants = {
+  ag_parameter constants = {
       .layout = AG_LAYOUT_VECTOR, .height = 1, .width = 1, .in = 1, .out = layer->in.channels};
   layer->out = layer->in;
   ag_layer_add_parameter(layer, "mean", constants);
+  constants.range = AG_RANGE_POSITIVE;
   ag_layer_add_parameter(layer, "deviation", constants);
   return AG_OK;
 }
@@ -63,6 +64,7 @@ static void backward_relu(const ag_layer_call *call)
 const ag_layer_kind ag_layer_relu = {
     .name = "relu",
     .in_place = true,
+    .gradient_in_place = true,
     .create = same_shape,
     .forward = forward_relu,
     .backward = backward_relu,

@@ -54,6 +54,7 @@ static void backward_dropout(const ag_layer_call *call)
 const ag_layer_kind ag_layer_dropout = {
     .name = "dropout",
     .in_place = true,
+    .gradient_in_place = true,
     .create = create_dropout,
     .forward = forward_dropout,
     .backward = backward_dropout,
@@ -85,9 +86,10 @@ static void backward_gaussian_noise(const ag_layer_call *call)
   memcpy(call->dx, call->dy, call->count * ag_shape_floats(call->layer->in) * sizeof *call->dx);
 }
 
-/* Not in place: a ReLU in front still needs its own output for its backward pass. */
+/* Forward not in place: a ReLU in front still needs its own output for its backward pass. */
 const ag_layer_kind ag_layer_gaussian_noise = {
     .name = "gaussian-noise",
+    .gradient_in_place = true,
     .random = true,
     .create = create_gaussian_noise,
     .forward = forward_gaussian_noise,

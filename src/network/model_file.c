@@ -137,13 +137,30 @@ static ag_status check_dataset(const char *path, const ag_parameter *parameter, 
                  expected_text);
 }
 
-static ag_status check_finite(const char *path, const ag_parameter *parameter, const float *values)
+static bool is_in_range(ag_range range, float value)
 {
+  switch (range) {
+  case AG_RANGE_NOT_NEGATIVE: return value >= 0;
+  case AG_RANGE_POSITIVE: return value > 0;
+  case AG_RANGE_ANY: break;
+  }
+  return true;
+}
+
+static ag_status check_values(const char *path, const ag_parameter *parameter, const float *values)
+{
+  static const char *const expected[] = {
+      [AG_RANGE_NOT_NEGATIVE] = "numbers of at least 0", [AG_RANGE_POSITIVE] = "numbers above 0"};
   const size_t count = ag_parameter_file_floats(parameter);
   for (size_t i = 0; i < count; ++i) {
-    if (isfinite(values[i])) continue;
-    return ag_fail(AG_BAD_MODEL, "%s: %s has %s at value %zu of %zu; expected finite numbers", path,
-                   parameter->name, isnan(values[i]) ? "a NaN" : "an infinity", i, count);
+    if (!isfinite(values[i])) {
+      return ag_fail(AG_BAD_MODEL, "%s: %s has %s at value %zu of %zu; expected finite numbers",
+                     path, parameter->name, isnan(values[i]) ? "a NaN" : "an infinity", i, count);
+    }
+    if (!is_in_range(parameter->range, values[i])) {
+      return ag_fail(AG_BAD_MODEL, "%s: %s has %g at value %zu of %zu; expected %s", path,
+                     parameter->name, (double)values[i], i, count, expected[parameter->range]);
+    }
   }
   return AG_OK;
 }
@@ -168,7 +185,7 @@ static ag_status load_parameter(hid_t file, const char *path, const ag_parameter
     status = ag_hdf5_fail(AG_BAD_MODEL, "%s: %s cannot be read", path, name);
     goto cleanup;
   }
-  AG_TRY(check_finite(path, parameter, values));
+  AG_TRY(check_values(path, parameter, values));
 cleanup:
   ag_hdf5_close(&space, &status);
   ag_hdf5_close(&type, &status);

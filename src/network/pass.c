@@ -37,20 +37,30 @@ static bool is_in_place(const ag_network *network, size_t layer)
   return layer > 0 && network->training.layers[layer].kind->in_place;
 }
 
+/* Floats of scratch that the sequence's layers take turns in. */
+static size_t scratch_of(const ag_sequence *sequence, size_t capacity)
+{
+  size_t most = 0;
+  for (size_t i = 0; i < sequence->count; ++i) {
+    const ag_layer *layer = &sequence->layers[i];
+    if (layer->kind->scratch_floats == NULL) continue;
+    const size_t wanted = layer->kind->scratch_floats(layer, capacity);
+    if (wanted > most) most = wanted;
+  }
+  return most;
+}
+
 /* Lays the workspace out in the carver's block. */
 static void lay_out(const ag_network *network, size_t capacity, carver *from,
                     ag_workspace *workspace)
 {
   size_t largest = ag_shape_floats(network->input);
-  size_t scratch = 0;
+  const size_t training = scratch_of(&network->training, capacity);
+  const size_t evaluation = scratch_of(&network->evaluation, capacity);
   for (size_t i = 0; i < network->training.count; ++i) {
     const ag_layer *layer = &network->training.layers[i];
     const size_t floats = ag_shape_floats(layer->out);
     if (floats > largest) largest = floats;
-    if (layer->kind->scratch_floats != NULL) {
-      const size_t wanted = layer->kind->scratch_floats(layer, capacity);
-      if (wanted > scratch) scratch = wanted;
-    }
     workspace->outputs[i] = is_in_place(network, i)
                                 ? workspace->outputs[i - 1]
                                 : carve(from, capacity * floats * sizeof(float));
@@ -58,7 +68,7 @@ static void lay_out(const ag_network *network, size_t capacity, carver *from,
   }
   workspace->gradients[0] = carve(from, capacity * largest * sizeof(float));
   workspace->gradients[1] = carve(from, capacity * largest * sizeof(float));
-  workspace->scratch = carve(from, scratch * sizeof(float));
+  workspace->scratch = carve(from, (training > evaluation ? training : evaluation) * sizeof(float));
 }
 
 size_t ag_workspace_bytes(const ag_network *network, size_t capacity)
@@ -139,7 +149,7 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
   for (size_t i = 0; i < sequence->count; ++i) {
     const ag_layer_call call = call_of(network, workspace, i);
     run_layer(call.layer->kind->forward, &call,
-              workspace->profile == NULL ? NULL : &workspace->profile->forward[i]);
+              workspace->profile == NULL ? NULL : &workspace->profile->forward[call.layer->slot]);
   }
   return workspace->outputs[sequence->layers[sequence->count - 1].slot];
 }
@@ -161,11 +171,12 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
     if (i == 0) {
       call.dx = dimages;
     } else if (i > last) {
-      call.dx = workspace->gradients[call.layer->kind->in_place ? 1 - next : next];
-      if (!call.layer->kind->in_place) next = 1 - next;
+      const bool in_place = call.layer->kind->gradient_in_place;
+      call.dx = workspace->gradients[in_place ? 1 - next : next];
+      if (!in_place) next = 1 - next;
     }
     run_layer(call.layer->kind->backward, &call,
-              workspace->profile == NULL ? NULL : &workspace->profile->backward[i]);
+              workspace->profile == NULL ? NULL : &workspace->profile->backward[call.layer->slot]);
     dy = call.dx;
   }
 }

@@ -105,6 +105,7 @@ ag_status ag_sequence_create(ag_network *network, const ag_layer_list *list,
       place_parameters(network, layer);
     } else {
       layer->slot = (size_t)(layer_at(training, layer->end - 1) - training->layers);
+      assert(layer->saved_bytes <= training->layers[layer->slot].saved_bytes);
       memcpy(layer->parameters, layer_at(training, next)->parameters, sizeof layer->parameters);
     }
   }

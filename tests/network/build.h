@@ -19,7 +19,7 @@ static inline ag_layer_list build_list(const ag_layer_description *layers, size_
 }
 
 /** Sets every parameter, padding aside: weights uniform with twice the deviation of He's, other
- *  vectors in [-1/2, 1/2), deviations of pixels and variances in [1/2, 1). */
+ *  vectors in [-1/2, 1/2), deviations and variances in [1/2, 1). */
 static inline void build_parameters(ag_network *network)
 {
   for (size_t i = 0; i < ag_network_parameter_count(network); ++i) {
@@ -27,8 +27,7 @@ static inline void build_parameters(ag_network *network)
     const size_t count = ag_parameter_file_floats(parameter);
     const size_t fan_in = parameter->height * parameter->width * parameter->in;
     const bool vector = parameter->layout == AG_LAYOUT_VECTOR;
-    const bool divides = strstr(parameter->name, "/deviation") != NULL ||
-                         strstr(parameter->name, "/variance") != NULL;
+    const bool divides = parameter->range != AG_RANGE_ANY;
     const float high = divides ? 1 : vector ? 0.5F : sqrtf(24 / (float)fan_in);
     float *values = test_floats(count);
     test_fill(values, count, 100 + (uint32_t)i, divides ? 0.5F : -high, high);

@@ -44,21 +44,6 @@ static void smoothing_reaches_the_gradient(void **state)
   stop(f[1]);
 }
 
-static double accuracy(const fixture *f)
-{
-  float *pixels = test_floats(VALIDATION * ag_shape_floats(shape));
-  uint8_t labels[VALIDATION];
-  uint8_t predictions[VALIDATION];
-  uint32_t samples[VALIDATION] = {0};
-  double right = 0;
-  ag_shard_fill(&f->dataset.validation, shape, NULL, 0, VALIDATION, pixels, labels);
-  network_predict(f->network, pixels, VALIDATION, samples, predictions);
-  for (size_t i = 0; i < VALIDATION; ++i)
-    right += predictions[i] == labels[i];
-  free(pixels);
-  return right / VALIDATION;
-}
-
 /* One step from w0 to w1, and the average 0.9 of the way (the warm-up's first decay is 1/10). */
 static void the_average_is_kept(void **state)
 {
@@ -96,8 +81,10 @@ static void the_average_is_validated(void **state)
               averaged->epochs[i].validation_accuracy != plain->epochs[i].validation_accuracy;
   }
   assert_true(differs);
-  assert_number_close(plain->epochs[5].validation_accuracy, accuracy(plain), 1e-12, 0);
-  assert_number_close(averaged->epochs[5].validation_accuracy, accuracy(averaged), 1e-12, 0);
+  assert_number_close(plain->epochs[5].validation_accuracy,
+                      accuracy_on(plain, &plain->dataset.validation), 1e-12, 0);
+  assert_number_close(averaged->epochs[5].validation_accuracy,
+                      accuracy_on(averaged, &averaged->dataset.validation), 1e-12, 0);
   stop(plain);
   stop(averaged);
 }

@@ -107,6 +107,23 @@ static inline double difference(const fixture *one, const fixture *other, const 
   return sqrt(apart / moved);
 }
 
+/* Of the network as it is, by a pass of its own in evaluation. */
+static inline double accuracy_on(const fixture *f, const ag_images *images)
+{
+  float *pixels = test_floats(images->count * ag_shape_floats(shape));
+  uint8_t labels[TRAINING];
+  uint8_t predictions[TRAINING];
+  uint32_t samples[TRAINING] = {0};
+  double right = 0;
+  assert_true(images->count <= TRAINING);
+  ag_shard_fill(images, shape, NULL, 0, images->count, pixels, labels);
+  network_predict(f->network, pixels, images->count, samples, predictions);
+  for (size_t i = 0; i < images->count; ++i)
+    right += predictions[i] == labels[i];
+  free(pixels);
+  return right / (double)images->count;
+}
+
 /* Open MPI keeps memory until the end; our own is counted in main. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
