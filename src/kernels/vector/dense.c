@@ -28,8 +28,8 @@ static void forward(size_t count, size_t inputs, size_t outputs, const float *x,
   }
 }
 
-/* to[columns, rows from row to row `stride`] = from[rows, columns]. */
-static void transpose(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
+/* to[columns, rows] = from[rows, columns]; strides: floats from row to row. */
+static void transpose(const float *from, size_t from_stride, size_t rows, size_t columns, float *to,
                       size_t to_stride)
 {
   enum { TILE = 16 };
@@ -47,14 +47,13 @@ static void transpose(size_t rows, size_t columns, const float *from, size_t fro
 static void input_gradient(size_t count, size_t inputs, size_t outputs, const float *dy,
                            const float *weights, float *dx, float *scratch)
 {
-  const size_t columns = columns_of(count);
+  const size_t width = columns_of(count);
   float *turned = scratch;
-  float *gradient = scratch + columns * outputs;
-  memset(turned, 0, columns * outputs * sizeof *turned);
-  transpose(count, outputs, dy, outputs, turned, columns);
-  ag_multiply(inputs, columns, outputs, weights, outputs, 1, turned, columns, false, gradient,
-              columns);
-  transpose(inputs, count, gradient, columns, dx, inputs);
+  float *gradient = scratch + width * outputs;
+  memset(turned, 0, width * outputs * sizeof *turned);
+  transpose(dy, outputs, count, outputs, turned, width);
+  ag_multiply(inputs, width, outputs, weights, outputs, 1, turned, width, false, gradient, width);
+  transpose(gradient, width, inputs, count, dx, inputs);
 }
 
 static void weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,

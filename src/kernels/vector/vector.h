@@ -46,6 +46,13 @@ static inline wide either(wide_mask mask, wide yes, wide no)
   return (wide)((mask & (wide_mask)yes) | (~mask & (wide_mask)no));
 }
 
+/* Where value is no NaN. */
+static inline wide_mask is_number(wide value)
+{
+  const wide same = value;
+  return value == same;
+}
+
 static inline wide_mask load_bytes(const uint8_t *from)
 {
   return __builtin_convertvector(*(const wide_bytes *)(const void *)from, wide_mask);

@@ -67,7 +67,7 @@ static bool supports(const ag_convolution_shape *shape)
 static size_t prepared_floats(const ag_convolution_shape *shape)
 {
   const layout all = layout_of(shape, 0);
-  return 2 * POINTS * all.u_plane;
+  return 2 * (size_t)POINTS * all.u_plane;
 }
 
 /* GgG' of the kernels `g`, one a lane, to place `at` of each plane of u. */
