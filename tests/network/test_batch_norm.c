@@ -243,6 +243,39 @@ static void one_workspace_serves_both(void **state)
   ag_network_destroy(&network);
 }
 
+/* What a layer draws is keyed by its place in the list, whatever is folded in front of it. Here
+ * nothing but the draws comes through the norm. */
+static void noise_is_the_same_in_both(void **state)
+{
+  (void)state;
+  const ag_layer_description layers[] = {CONVOLUTION(9), NORM, RELU, NOISE(1), DENSE(CLASSES)};
+  ag_network *network = build_network(layers, COUNT_OF(layers), (ag_shape){6, 5, 3}, CLASSES);
+  ag_workspace *workspace = build_workspace(network, IMAGES);
+  const size_t floats = IMAGES * ag_network_logit_stride(network);
+  float *images = build_images(network, IMAGES, 1);
+  float *logits[2];
+  for (size_t i = 0; i < ag_network_parameter_count(network); ++i) {
+    const ag_parameter *parameter = ag_network_parameter(network, i);
+    if (strcmp(parameter->name, "norm/weight") != 0 && strcmp(parameter->name, "norm/bias") != 0) {
+      continue;
+    }
+    memset(ag_network_block(network) + parameter->offset, 0, parameter->floats * sizeof(float));
+  }
+  for (size_t training = 0; training < 2; ++training) {
+    const ag_pass pass = {.training = training == 1, .seed = 4, .samples = slopes_samples};
+    ag_network_prepare(network, pass.training, NULL);
+    logits[training] =
+        test_copy(ag_network_forward(network, workspace, &pass, images, IMAGES), floats);
+  }
+  assert_same_bits(logits[0], logits[1], floats);
+  assert_true(slopes_typical(logits[0], floats) > 0.1);
+  free(logits[0]);
+  free(logits[1]);
+  free(images);
+  ag_workspace_destroy(&workspace);
+  ag_network_destroy(&network);
+}
+
 /* Threads share the preparation out; nothing depends on how many. */
 static void threads_prepare_the_same(void **state)
 {
@@ -334,6 +367,7 @@ int main(void)
       cmocka_unit_test(folded_is_the_same_function),
       cmocka_unit_test(statistics_are_of_the_shard_in_training_alone),
       cmocka_unit_test(one_workspace_serves_both),
+      cmocka_unit_test(noise_is_the_same_in_both),
       cmocka_unit_test(threads_prepare_the_same),
       cmocka_unit_test(a_pass_wants_its_own_preparation),
   };

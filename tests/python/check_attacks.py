@@ -101,7 +101,8 @@ def main(program):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         subprocess.run([program, folder], check=True)
-        for name, pools in (("base", ("conv2", "conv4", "conv6")), ("small", ("conv1", "conv2"))):
+        deep = "conv2", "conv4", "conv6"
+        for name, pools in (("base", deep), ("base-norm", deep), ("small", ("conv1", "conv2"))):
             network = load_model(folder / f"{name}.h5", pools).double()
             with h5py.File(folder / "case.h5") as file:
                 case = file[name]

@@ -17,7 +17,8 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-POOLS = {"base": ("conv2", "conv4", "conv6"), "small": ("conv1", "conv2")}
+POOLS = {"base": ("conv2", "conv4", "conv6"), "base-norm": ("conv2", "conv4", "conv6"),
+         "small": ("conv1", "conv2")}
 TOLERANCE = 1e-4
 
 

@@ -1,6 +1,6 @@
-/* Writes what check_attacks.py compares with PyTorch: write_case FOLDER makes base.h5 and small.h5,
- * models trained for some steps on synthetic images, and case.h5 with test images, logits, and what
- * FGSM and PGD did to each image. */
+/* Writes what check_attacks.py compares with PyTorch: write_case FOLDER makes base.h5, base-norm.h5
+ * and small.h5, models trained for some steps on synthetic images, and case.h5 with test images,
+ * logits, and what FGSM and PGD did to each image. */
 #include "network/hdf5_support.h"
 
 #include <stdio.h>
@@ -54,7 +54,6 @@ static ag_status make_network(const ag_dataset *dataset, subject *what)
   AG_TRY(ag_network_create(&layers, dataset->shape, CLASSES, &what->network));
   ag_dataset_statistics(dataset, mean, deviation);
   ag_network_initialise(what->network, 1, mean, deviation);
-  ag_network_prepare(what->network, false, NULL);
 cleanup:
   return status;
 }
@@ -99,6 +98,10 @@ static void make_step(const ag_entry *optimizer, const subject *what, const trai
 {
   for (size_t p = 0; p < ag_network_parameter_count(what->network); ++p) {
     const ag_parameter *parameter = ag_network_parameter(what->network, p);
+    if (parameter->averaged) {
+      ag_statistics_step(what->batch, parameter->floats, with->gradients + parameter->offset,
+                         ag_network_block(what->network) + parameter->offset);
+    }
     if (!parameter->trained) continue;
     ag_optimizer_step(optimizer, what->rate, 1, parameter->decayed, parameter->floats,
                       with->gradients + parameter->offset,
@@ -116,6 +119,7 @@ static ag_status train(const ag_dataset *dataset, subject *what)
   const size_t stride = ag_network_logit_stride(what->network);
   ag_entry_start(&optimizer, kind_of(ag_optimizer_table, "sgd"));
   AG_TRY(make_trainer(what, &with));
+  ag_network_prepare(what->network, true, NULL);
   for (size_t step = 0; step < what->steps; ++step) {
     const size_t first = step * what->batch % dataset->training.count;
     const ag_pass pass = {
@@ -132,8 +136,9 @@ static ag_status train(const ag_dataset *dataset, subject *what)
                      NULL, with.dlogits);
     ag_network_backward(what->network, with.workspace, with.dlogits, with.gradients, NULL);
     make_step(&optimizer, what, &with);
-    ag_network_prepare(what->network, false, NULL);
+    ag_network_prepare(what->network, true, NULL);
   }
+  ag_network_prepare(what->network, false, NULL);
 cleanup:
   clear_trainer(&with);
   return status;
@@ -270,13 +275,16 @@ static ag_status write_case(const char *folder)
   char path[AG_PATH_SIZE];
   hid_t file = H5I_INVALID_HID;
   subject base = {.name = "base", .steps = 3, .batch = 16, .images = 16, .rate = 0.01};
+  subject norm = {.name = "base-norm", .steps = 3, .batch = 16, .images = 16, .rate = 0.01};
   subject small = {.name = "small", .steps = 250, .batch = 32, .images = 256, .rate = 0.02};
   AG_TRY(ag_path_join(path, sizeof path, "%s/case.h5", folder));
   AG_TRY(ag_hdf5_create(path, &file));
   AG_TRY(make_dataset(&dataset, &block));
   AG_TRY(prepare(folder, &dataset, &base));
+  AG_TRY(prepare(folder, &dataset, &norm));
   AG_TRY(prepare(folder, &dataset, &small));
   AG_TRY(write_images(file, &dataset, &base));
+  AG_TRY(write_images(file, &dataset, &norm));
   AG_TRY(write_images(file, &dataset, &small));
   for (size_t i = 0; i < 2; ++i) {
     AG_TRY(attack(file, &dataset, &small, "fgsm", epsilons[i], i));
@@ -286,6 +294,7 @@ static ag_status write_case(const char *folder)
 cleanup:
   ag_hdf5_close(&file, &status);
   ag_network_destroy(&base.network);
+  ag_network_destroy(&norm.network);
   ag_network_destroy(&small.network);
   ag_release(&block);
   return status;
