@@ -103,17 +103,20 @@ static void scatter_windows(const ag_convolution_shape *shape, const float *matr
 
 /* ---- what follows the convolution, for one image ---- */
 
-/* The first largest of the 2x2 values at z, a NaN being larger than all. */
-static size_t largest_of_four(const ag_convolution_shape *shape, const float *z)
+/* The first largest of the 2x2 values at z with their bias, a NaN being larger than all; `which`:
+ * its place. The bias comes first: it may round values to equals. */
+static float largest_of_four(const ag_convolution_shape *shape, const float *z, float bias,
+                             size_t *which)
 {
-  const size_t channels = shape->out_channels;
-  size_t best = 0;
+  float largest = z[0] + bias;
+  *which = 0;
   for (size_t q = 1; q < 4; ++q) {
-    const float largest = z[(best / 2 * shape->out_width + best % 2) * channels];
-    const float value = z[(q / 2 * shape->out_width + q % 2) * channels];
-    if (!(value <= largest) && largest == largest) best = q;
+    const float value = z[(q / 2 * shape->out_width + q % 2) * shape->out_channels] + bias;
+    if (value <= largest || largest != largest) continue;
+    largest = value;
+    *which = q;
   }
-  return best;
+  return largest;
 }
 
 /* z of one image, to which the bias is still to be added, becomes y; y may be z where nothing is
@@ -136,8 +139,8 @@ static void make_results(const ag_convolution_shape *shape, const float *bias, c
     for (size_t j = 0; j < ag_convolution_result_width(shape); ++j) {
       const float *window = z + (2 * i * shape->out_width + 2 * j) * channels;
       for (size_t c = 0; c < channels; ++c, ++y, ++chosen) {
-        const size_t q = largest_of_four(shape, window + c);
-        const float value = window[(q / 2 * shape->out_width + q % 2) * channels + c] + bias[c];
+        size_t q = 0;
+        const float value = largest_of_four(shape, window + c, bias[c], &q);
         *y = relu && value < 0 ? 0 : value;
         *chosen = (uint8_t)(relu && !(value > 0) ? AG_CHOSEN_NONE : q);
       }
