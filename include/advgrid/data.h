@@ -52,10 +52,18 @@ enum { AG_AUGMENT_FLIP = 1, AG_AUGMENT_CROP = 2, AG_CROP_PADDING = 4 };
 void ag_shard_fill(const ag_images *images, ag_shape shape, const uint32_t *order, size_t first,
                    size_t count, float *pixels, uint8_t *labels);
 
-/** Flips each image with probability 1/2 and cuts it at random out of itself padded with
- *  AG_CROP_PADDING zeros, as `changes` says. Keyed by (seed, sample, epoch) alone.
- *  pixels: [count, shape], in place; scratch: one image. samples: [count]. */
-void ag_shard_augment(ag_shape shape, unsigned changes, uint64_t seed, uint32_t epoch,
-                      const uint32_t *samples, size_t count, float *pixels, float *scratch);
+/* What is done to training images, and what the draws for it are keyed by besides the image. */
+typedef struct ag_augmentation {
+  unsigned changes; /* of AG_AUGMENT_... */
+  uint64_t seed;
+  uint32_t epoch;
+} ag_augmentation;
+
+/** ag_shard_fill in a given order, where each image is flipped with probability 1/2 and cut at
+ *  random out of itself padded with AG_CROP_PADDING zeros, as `changes` says. Keyed by (seed,
+ *  order[i], epoch) alone. */
+void ag_shard_fill_augmented(const ag_images *images, ag_shape shape,
+                             const ag_augmentation *augmentation, const uint32_t *order,
+                             size_t count, float *pixels, uint8_t *labels);
 
 #endif

@@ -36,6 +36,14 @@ typedef struct ag_kernel_choice {
   char convolution[16];  /* "winograd", "im2col": where a shape's support allows it */
 } ag_kernel_choice;
 
+/** The options of `kernels:`, an option for each word of the choice. */
+extern const ag_option ag_kernel_options[];
+/** The choice that settings of these options make. */
+ag_kernel_choice ag_kernel_choice_of(const ag_settings *settings);
+/** The instruction set that a choice comes to here; AG_INVALID_ARGUMENT, naming the best there is,
+ *  where this processor does not run the one that is asked for. variant: static. */
+ag_status ag_kernel_choice_variant(const ag_kernel_choice *choice, const ag_variant **variant);
+
 enum { AG_LAYERS_MAXIMUM = 64 };
 
 typedef struct ag_layer_list {
@@ -74,10 +82,10 @@ typedef struct ag_parameter {
   size_t height, width, in, out; /* unpadded; a vector has 1, 1, 1, channels */
   size_t offset, floats;         /* its place in the network's block, padding included */
   bool trained;                  /* by its gradient */
-  bool averaged;                 /* a statistic of the images trained on: its place in gradients
-                                    receives the sum over images; see ag_statistics_step. Neither
-                                    trained nor averaged: a constant, such as a mean of pixels */
-  bool decayed;                  /* weight decay applies */
+  /* A statistic of the images trained on: its place in gradients receives the sum over images; see
+   * ag_statistics_step. Neither trained nor averaged: a constant, such as a mean of pixels. */
+  bool averaged;
+  bool decayed; /* weight decay applies */
   ag_range range;
 } ag_parameter;
 
@@ -140,6 +148,14 @@ size_t ag_network_bytes(const ag_network *network);
 size_t ag_network_layer_count(const ag_network *network);
 const char *ag_network_layer_name(const ag_network *network, size_t index);
 const char *ag_network_layer_kernel(const ag_network *network, size_t index);
+/** What the layer was in the list that the network was made from; its shape where it is a
+ *  convolution, NULL where it is none; its share of ag_network_flops. */
+const ag_layer_description *ag_network_layer_description(const ag_network *network, size_t index);
+const ag_convolution_shape *ag_network_layer_convolution(const ag_network *network, size_t index);
+ag_flops ag_network_layer_flops(const ag_network *network, size_t index);
+/** The first layer whose parameters are trained: training computes no gradient of its input, and
+ *  none below it. */
+size_t ag_network_first_trained(const ag_network *network);
 /** The instruction set of its kernels. */
 const ag_variant *ag_network_variant(const ag_network *network);
 

@@ -21,6 +21,7 @@ typedef struct ag_job {
   ag_entry dataset, model;
   ag_training training;
   ag_settings evaluation; /* images, block */
+  ag_settings kernels;    /* of ag_kernel_options */
   size_t seed_count, defense_count, attack_count, epsilon_count;
   uint64_t *seeds;
   ag_entry *defenses, *attacks;

@@ -23,19 +23,21 @@ ag_status ag_run(const ag_run_request *request, MPI_Comm communicator);
 /* ---- benchmark --------------------------------------------------------------------------- */
 
 typedef struct ag_bench_request {
-  const char *model;   /* the name of an architecture */
+  const char *model;                      /* the name of an architecture */
+  const char *instructions, *convolution; /* as a job's `kernels:` has them */
   size_t threads;      /* a rank, at most; 0: as many as it may use without sharing a core */
   size_t shard, batch; /* as a job's `training:` has them */
   double seconds;      /* of each measurement, about */
   bool json;           /* the report as JSON instead of a table */
 } ag_bench_request;
 
-/** Measures, on synthetic images, a core's peak of multiply-adds, the matrix product, and forward
+/** Measures, on synthetic images, a core's peak of multiply-adds, the matrix products, and forward
  *  passes, steps of PGD and training steps at 1, 2, 4 ... threads a rank, all ranks together; and
  *  where the time of a training step goes. Rates are given as a share of the floor: the operations
  *  of the products alone, 3x3 convolutions by Winograd's F(4x4, 3x3), at that peak on every core.
  *  text: on rank 0 the report is appended. Collective over communicator; every rank passes the
- *  same request. Fails with AG_INVALID_ARGUMENT where no model has that name. */
+ *  same request. Fails with AG_INVALID_ARGUMENT where no model has that name or this processor does
+ * not run the instructions, with AG_BAD_JOB where there are no such kernels. */
 ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_text *text);
 
 #endif

@@ -10,7 +10,8 @@
 
 /* ---- provenance ------------------------------------------------------------------------ */
 
-/* What a run was made with and on. Stored as it is in the journal. */
+/* What a run was made with and on. Stored as it is in the journal: what comes new comes last, and
+ * a record that ends before it is read as one where it is empty. */
 typedef struct ag_provenance {
   char version[32], git_commit[64];
   char cpu[128], mpi[256], blas[256], hdf5[32];
@@ -19,10 +20,15 @@ typedef struct ag_provenance {
   char started[AG_TIMESTAMP_SIZE];
   uint32_t ranks, threads;                  /* threads a rank */
   char dataset_sha256[AG_DIGEST_TEXT_SIZE]; /* hexadecimal, of the loaded images */
+  char kernels[1024];                       /* of rank 0: "avx512; conv1 im2col, conv2 winograd" */
 } ag_provenance;
 
-/** Fills in all but mpi, hosts, ranks, threads and dataset_sha256. */
+/** Fills in all but mpi, hosts, ranks, threads, dataset_sha256 and kernels. */
 void ag_provenance_collect(ag_provenance *provenance);
+/** Fills in `kernels`: the instruction set and the kernel of each convolution, as the networks of
+ *  the plan's models choose them on this processor; each model's, by its defense's name, where they
+ *  differ. What does not fit ends in "...". */
+ag_status ag_provenance_kernels(const ag_plan *plan, ag_provenance *provenance);
 
 /* ---- journal ------------------------------------------------------------------------------ */
 

@@ -82,15 +82,16 @@ static standing lay_out(const ag_attack_call *call)
 static void start_uniformly(const ag_attack_call *call, standing *all, uint32_t restart)
 {
   const ag_shape shape = call->target->shape;
+  const size_t points = shape.height * shape.width;
   const size_t stride = ag_channels_padded(shape.channels);
   for (size_t i = 0; i < all->count; ++i) {
     ag_random random = ag_random_stream(call->seed, AG_PURPOSE_ATTACK, all->samples[i], restart);
     float *x = all->x + i * all->floats;
-    for (size_t pixel = 0; pixel < shape.height * shape.width; ++pixel) {
-      for (size_t c = 0; c < shape.channels; ++c) {
-        const float uniform = 2 * ag_random_uniform(&random) - 1;
-        x[pixel * stride + c] += call->threat.epsilon * uniform;
-      }
+    const float *drawn = all->gradient; /* where there is none yet */
+    ag_random_fill_uniform(&random, points * shape.channels, all->gradient);
+    for (size_t point = 0; point < points; ++point, x += stride) {
+      for (size_t c = 0; c < shape.channels; ++c)
+        x[c] += call->threat.epsilon * (2 * *drawn++ - 1);
     }
   }
   ag_threat_project(&call->threat, all->count * all->floats, all->x0, all->x);

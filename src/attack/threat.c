@@ -3,28 +3,34 @@
 
 #include <math.h>
 
-static float clamp(float value, float low, float high)
+/* By comparisons alone, which the compiler turns into vectors; fminf and fmaxf are calls. A NaN in
+ * x stays one. */
+static float project(float x, float x0, float epsilon)
 {
-  return value < low ? low : value > high ? high : value;
+  const float below = x0 - epsilon;
+  const float above = x0 + epsilon;
+  const float low = below > 0 ? below : 0;
+  const float high = above < 1 ? above : 1;
+  const float raised = x < low ? low : x;
+  return raised > high ? high : raised;
 }
 
 void ag_threat_project(const ag_threat *threat, size_t floats, const float *restrict x0,
                        float *restrict x)
 {
   const float epsilon = threat->epsilon;
-  for (size_t i = 0; i < floats; ++i) {
-    x[i] = clamp(x[i], fmaxf(x0[i] - epsilon, 0), fminf(x0[i] + epsilon, 1));
-  }
+  for (size_t i = 0; i < floats; ++i)
+    x[i] = project(x[i], x0[i], epsilon);
 }
 
 void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *restrict x0,
                     const float *restrict gradient, float *restrict x)
 {
+  const float epsilon = threat->epsilon;
   for (size_t i = 0; i < floats; ++i) {
     const float sign = (float)(gradient[i] > 0) - (float)(gradient[i] < 0);
-    x[i] += step * sign;
+    x[i] = project(x[i] + step * sign, x0[i], epsilon);
   }
-  ag_threat_project(threat, floats, x0, x);
 }
 
 ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float *x0, const float *x,

@@ -6,9 +6,27 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Blocks of two huge pages and more begin on one and ask for them: a workspace is walked from end
+ * to end for each shard, and small pages are more than the translation buffers hold. */
+enum { HUGE_PAGE = 2 << 20, HUGE_BLOCK = 2 * HUGE_PAGE };
 
 static atomic_size_t live_blocks;
 static atomic_size_t live_bytes;
+
+/* On a multiple of AG_ALIGNMENT or, where that pays, of a huge page; or NULL. */
+static void *allocate_aligned(size_t bytes)
+{
+  const bool huge = bytes >= HUGE_BLOCK;
+  void *block = NULL;
+  if (posix_memalign(&block, huge ? HUGE_PAGE : AG_ALIGNMENT, bytes) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+  /* A wish: where it fails, small pages serve. */
+  if (huge) (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+  return block;
+}
 
 ag_status ag_allocate(size_t count, size_t size, void *block)
 {
@@ -17,10 +35,10 @@ ag_status ag_allocate(size_t count, size_t size, void *block)
   size_t bytes = 0;
   size_t padded = 0;
   if (__builtin_mul_overflow(count, size, &bytes) ||
-      __builtin_add_overflow(bytes, 2 * (size_t)AG_ALIGNMENT, &padded)) {
+      __builtin_add_overflow(bytes, (size_t)AG_ALIGNMENT, &padded)) {
     return ag_fail(AG_OUT_OF_MEMORY, "out of memory: %zu x %zu bytes were asked for", count, size);
   }
-  char *start = aligned_alloc(AG_ALIGNMENT, padded / AG_ALIGNMENT * AG_ALIGNMENT);
+  char *start = allocate_aligned(padded);
   if (start == NULL) {
     return ag_fail(AG_OUT_OF_MEMORY, "out of memory: %zu bytes were asked for", bytes);
   }

@@ -4,7 +4,6 @@
 #include "advgrid/base.h"
 
 #include <assert.h>
-#include <math.h>
 
 static void philox_block(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4])
 {
@@ -60,15 +59,6 @@ uint32_t ag_random_below(ag_random *random, uint32_t bound)
     const uint64_t product = (uint64_t)ag_random_bits(random) * bound;
     if ((uint32_t)product >= rejected) return (uint32_t)(product >> 32);
   }
-}
-
-void ag_random_normals(ag_random *random, float out[2])
-{
-  /* 1 - u is in (0, 1], so that the logarithm is finite. */
-  const float radius = sqrtf(-2.0F * logf(1.0F - ag_random_uniform(random)));
-  const float angle = 6.283185307F * ag_random_uniform(random);
-  out[0] = radius * cosf(angle);
-  out[1] = radius * sinf(angle);
 }
 
 void ag_random_permutation(ag_random *random, size_t count, uint32_t *order)

@@ -4,26 +4,6 @@
 
 #include <string.h>
 
-void ag_shard_fill(const ag_images *images, ag_shape shape, const uint32_t *order, size_t first,
-                   size_t count, float *pixels, uint8_t *labels)
-{
-  const size_t points = shape.height * shape.width;
-  const size_t stride = ag_channels_padded(shape.channels);
-  for (size_t i = 0; i < count; ++i) {
-    const size_t number = order != NULL ? order[i] : first + i;
-    const uint8_t *from = images->pixels + number * points * shape.channels;
-    float *to = pixels + i * points * stride;
-    labels[i] = images->labels[number];
-    for (size_t p = 0; p < points; ++p, from += shape.channels, to += stride) {
-      size_t c = 0;
-      for (; c < shape.channels; ++c)
-        to[c] = (float)from[c] / 255.0F;
-      for (; c < stride; ++c)
-        to[c] = 0;
-    }
-  }
-}
-
 /* What is drawn for one image. All of it is drawn whatever a job asks for, so that the crops of
  * an experiment stay the same where flips are added to it. */
 typedef struct change {
@@ -31,54 +11,103 @@ typedef struct change {
   size_t top, left; /* of the cut, in the padded image */
 } change;
 
-static change draw_change(uint64_t seed, uint32_t sample, uint32_t epoch, unsigned changes)
+static change draw_change(const ag_augmentation *augmentation, uint32_t sample)
 {
-  ag_random random = ag_random_stream(seed, AG_PURPOSE_AUGMENTATION, sample, epoch);
+  ag_random random =
+      ag_random_stream(augmentation->seed, AG_PURPOSE_AUGMENTATION, sample, augmentation->epoch);
   change drawn;
   drawn.flip = ag_random_below(&random, 2) == 1;
   drawn.top = ag_random_below(&random, 2 * AG_CROP_PADDING + 1);
   drawn.left = ag_random_below(&random, 2 * AG_CROP_PADDING + 1);
-  if ((changes & AG_AUGMENT_FLIP) == 0) drawn.flip = false;
-  if ((changes & AG_AUGMENT_CROP) == 0) drawn.top = drawn.left = AG_CROP_PADDING;
+  if ((augmentation->changes & AG_AUGMENT_FLIP) == 0) drawn.flip = false;
+  if ((augmentation->changes & AG_AUGMENT_CROP) == 0) drawn.top = drawn.left = AG_CROP_PADDING;
   return drawn;
 }
 
-/* to[i, j] = padded[i + top, j + left], where padded is the image, flipped if so, in its frame of
- * zeros. Both: [height, width, stride]. */
-static void cut_image(ag_shape shape, const change *drawn, const float *from, float *to)
+/* Every byte as a pixel: 256 divisions for a shard instead of one for each value. */
+enum { BYTES = 256 };
+
+static void fill_table(float table[BYTES])
 {
-  const size_t stride = ag_channels_padded(shape.channels);
-  const size_t row = shape.width * stride;
-  for (size_t i = 0; i < shape.height; ++i) {
-    const size_t y = i + drawn->top;
-    float *out = to + i * row;
-    if (y < AG_CROP_PADDING || y >= shape.height + AG_CROP_PADDING) {
-      memset(out, 0, row * sizeof *out);
-      continue;
-    }
-    const float *in = from + (y - AG_CROP_PADDING) * row;
-    for (size_t j = 0; j < shape.width; ++j) {
-      const size_t x = j + drawn->left;
-      if (x < AG_CROP_PADDING || x >= shape.width + AG_CROP_PADDING) {
-        memset(out + j * stride, 0, stride * sizeof *out);
-        continue;
-      }
-      const size_t column = x - AG_CROP_PADDING;
-      const size_t source = drawn->flip ? shape.width - 1 - column : column;
-      memcpy(out + j * stride, in + source * stride, stride * sizeof *out);
-    }
+  for (int32_t byte = 0; byte < BYTES; ++byte)
+    table[byte] = (float)byte / 255.0F;
+}
+
+/* `count` points to the right, each from `step` bytes further. Inline, so that for a known number
+ * of channels a point is as many stores as it has vectors. */
+static inline void fill_points(const float table[BYTES], const uint8_t *from, ptrdiff_t step,
+                               size_t count, size_t channels, float *restrict to)
+{
+  const size_t stride = ag_channels_padded(channels);
+  for (size_t i = 0; i < count; ++i, to += stride) {
+    const uint8_t *point = from + (ptrdiff_t)i * step;
+    for (size_t c = 0; c < stride; ++c)
+      to[c] = c < channels ? table[point[c]] : 0;
   }
 }
 
-void ag_shard_augment(ag_shape shape, unsigned changes, uint64_t seed, uint32_t epoch,
-                      const uint32_t *samples, size_t count, float *pixels, float *scratch)
+static size_t minimum(size_t a, size_t b)
 {
-  const size_t floats = ag_shape_floats(shape);
-  for (size_t i = 0; i < count; ++i) {
-    const change drawn = draw_change(seed, samples[i], epoch, changes);
-    if (!drawn.flip && drawn.top == AG_CROP_PADDING && drawn.left == AG_CROP_PADDING) continue;
-    float *image = pixels + i * floats;
-    memcpy(scratch, image, floats * sizeof *scratch);
-    cut_image(shape, &drawn, scratch, image);
+  return a < b ? a : b;
+}
+
+/* to[i, j] = padded[i + top, j + left], where padded is the image, flipped if so, in its frame of
+ * zeros. from: [height, width, channels]; to: [height, width, stride]. */
+static void cut_image(const float table[BYTES], ag_shape shape, const change *drawn,
+                      const uint8_t *from, float *to)
+{
+  const size_t stride = ag_channels_padded(shape.channels);
+  /* Of each row, points of the frame on the left, or on the right, and between them the image
+   * from its column number `right` on, counted from its right edge where it is flipped. */
+  const size_t frame = AG_CROP_PADDING;
+  const size_t left = minimum(frame - minimum(drawn->left, frame), shape.width);
+  const size_t right = drawn->left > frame ? minimum(drawn->left - frame, shape.width) : 0;
+  const size_t inside = shape.width - left - right;
+  const ptrdiff_t step = drawn->flip ? -(ptrdiff_t)shape.channels : (ptrdiff_t)shape.channels;
+  for (size_t i = 0; i < shape.height; ++i, to += shape.width * stride) {
+    const size_t y = i + drawn->top;
+    if (y < frame || y >= shape.height + frame || inside == 0) {
+      memset(to, 0, shape.width * stride * sizeof *to);
+      continue;
+    }
+    const size_t column = drawn->flip ? shape.width - 1 - right : right;
+    const uint8_t *first = from + ((y - frame) * shape.width + column) * shape.channels;
+    memset(to, 0, left * stride * sizeof *to);
+    if (shape.channels == 3) {
+      fill_points(table, first, step, inside, 3, to + left * stride);
+    } else {
+      fill_points(table, first, step, inside, shape.channels, to + left * stride);
+    }
+    memset(to + (left + inside) * stride, 0, right * stride * sizeof *to);
   }
+}
+
+/* With `augmentation` or, where it is NULL, as the images are. */
+static void fill(const ag_images *images, ag_shape shape, const ag_augmentation *augmentation,
+                 const uint32_t *order, size_t first, size_t count, float *to, uint8_t *labels)
+{
+  const size_t bytes = shape.height * shape.width * shape.channels;
+  float table[BYTES];
+  fill_table(table);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t number = order != NULL ? order[i] : first + i;
+    change drawn = {.top = AG_CROP_PADDING, .left = AG_CROP_PADDING};
+    if (augmentation != NULL) drawn = draw_change(augmentation, (uint32_t)number);
+    cut_image(table, shape, &drawn, images->pixels + number * bytes,
+              to + i * ag_shape_floats(shape));
+    labels[i] = images->labels[number];
+  }
+}
+
+void ag_shard_fill(const ag_images *images, ag_shape shape, const uint32_t *order, size_t first,
+                   size_t count, float *pixels, uint8_t *labels)
+{
+  fill(images, shape, NULL, order, first, count, pixels, labels);
+}
+
+void ag_shard_fill_augmented(const ag_images *images, ag_shape shape,
+                             const ag_augmentation *augmentation, const uint32_t *order,
+                             size_t count, float *pixels, uint8_t *labels)
+{
+  fill(images, shape, augmentation, order, 0, count, pixels, labels);
 }

@@ -34,16 +34,6 @@ static void clear_parameters(ag_network *network)
   }
 }
 
-static ag_status choose_variant(ag_network *network, const ag_kernel_choice *kernels)
-{
-  const char *word = kernels->instructions[0] == '\0' ? "auto" : kernels->instructions;
-  network->variant = ag_variant_find(word);
-  if (network->variant != NULL) return AG_OK;
-  return ag_fail(AG_INVALID_ARGUMENT,
-                 "this processor does not run '%s' instructions; the best it runs are %s", word,
-                 ag_variant_name(ag_variant_find("auto")));
-}
-
 static bool has_batch_norm(const ag_layer_list *list)
 {
   for (size_t i = 0; i < list->count; ++i) {
@@ -80,7 +70,7 @@ ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t cl
   *out = network;
   network->input = input;
   network->classes = classes;
-  AG_TRY(choose_variant(network, &list->kernels));
+  AG_TRY(ag_kernel_choice_variant(&list->kernels, &network->variant));
   AG_TRY(create_sequences(list, network));
   AG_TRY(ag_allocate(network->floats, sizeof(float), &network->block));
   if (network->folds) AG_TRY(ag_allocate(network->floats, sizeof(float), &network->folded));
@@ -207,6 +197,27 @@ const char *ag_network_layer_kernel(const ag_network *network, size_t index)
 {
   const ag_convolution_kernel *kernel = network->training.layers[index].convolution_kernel;
   return kernel == NULL ? "" : kernel->name;
+}
+
+const ag_layer_description *ag_network_layer_description(const ag_network *network, size_t index)
+{
+  return &network->training.layers[index].description;
+}
+
+const ag_convolution_shape *ag_network_layer_convolution(const ag_network *network, size_t index)
+{
+  const ag_layer *layer = &network->training.layers[index];
+  return layer->kind == &ag_layer_convolution ? &layer->convolution : NULL;
+}
+
+ag_flops ag_network_layer_flops(const ag_network *network, size_t index)
+{
+  return network->training.layers[index].flops;
+}
+
+size_t ag_network_first_trained(const ag_network *network)
+{
+  return network->training.first_trained;
 }
 
 const ag_variant *ag_network_variant(const ag_network *network)

@@ -201,6 +201,15 @@ cleanup:
   return status;
 }
 
+static ag_status read_kernels(const reader *from)
+{
+  ag_settings *settings = &from->job->kernels;
+  ag_job_mapping mapping;
+  ag_settings_start(settings, ag_kernel_options);
+  if (!ag_job_inner(&from->root, "kernels", &mapping)) return AG_OK;
+  return read_options(from, &mapping, "kernels", settings);
+}
+
 static ag_status read_defenses(const reader *from, size_t classes)
 {
   ag_status status = AG_OK;
@@ -279,6 +288,7 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_list(from, "attacks", ag_attack_table, &job->attacks, &job->attack_count));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
+  AG_TRY(read_kernels(from));
 cleanup:
   return status;
 }

@@ -28,7 +28,7 @@ static size_t field_maximum(const ag_kind_table *tables, size_t count)
 {
   enum { OTHER_FIELDS = 64 }; /* keys that are no options, and the ends of lists */
   size_t fields = OTHER_FIELDS + option_count(ag_training_options) +
-                  option_count(ag_evaluation_options);
+                  option_count(ag_evaluation_options) + option_count(ag_kernel_options);
   for (size_t i = 0; i < count; ++i) {
     const ag_kind *kind = NULL;
     for (size_t row = 0; (kind = tables[i](row)) != NULL; ++row)
@@ -147,6 +147,10 @@ static void build(ag_job_schema *schema)
   add_options(&evaluation, ag_evaluation_options);
   const cyaml_schema_value_t evaluation_value = finish(&evaluation);
 
+  builder kernels = begin(schema);
+  add_options(&kernels, ag_kernel_options);
+  const cyaml_schema_value_t kernels_value = finish(&kernels);
+
   builder root = begin(schema);
   add_text(&root, "name");
   add_text(&root, "seed");
@@ -158,6 +162,7 @@ static void build(ag_job_schema *schema)
   add_list(&root, "attacks", &schema->attack, 1);
   add_list(&root, "epsilons", &schema->text, 1);
   add(&root, "evaluation", 1, by_pointer(evaluation_value));
+  add(&root, "kernels", 1, by_pointer(kernels_value));
   schema->root = by_pointer(finish(&root));
 }
 

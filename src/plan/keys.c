@@ -95,6 +95,20 @@ cleanup:
   return status;
 }
 
+/* Only what is asked for: "auto" was all there was once, and says nothing about what it comes to.
+ */
+static ag_status append_kernels(ag_text *text, const ag_settings *kernels)
+{
+  bool asked = false;
+  ag_settings initial;
+  ag_settings_start(&initial, kernels->options);
+  for (size_t i = 0; kernels->options[i].name != NULL; ++i)
+    asked = asked || !is_same_value(kernels, &initial, i);
+  if (!asked) return AG_OK;
+  const ag_status status = ag_text_append(text, "kernels ");
+  return status != AG_OK ? status : append_settings(text, kernels, NULL);
+}
+
 ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t defense, size_t seed,
                           ag_digest *key)
 {
@@ -107,6 +121,7 @@ ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t def
   } else {
     AG_TRY(append_dataset(&text, job, inputs));
     AG_TRY(append_training(&text, &job->training));
+    AG_TRY(append_kernels(&text, &job->kernels));
   }
   AG_TRY(append_entry(&text, "model", &job->model, NULL));
   AG_TRY(append_entry(&text, "defense", entry, model_place));
@@ -129,6 +144,7 @@ ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_
   AG_TRY(ag_text_append(&text, "epsilon %.17g\nseed %llu\nshard %zu\n",
                         job->epsilons[epsilon].value, (unsigned long long)job->seeds[model->seed],
                         ag_settings_count(&job->training.settings, "shard")));
+  AG_TRY(append_kernels(&text, &job->kernels));
   AG_TRY(ag_digest_compute(text.bytes, text.length, attacked));
 cleanup:
   ag_text_clear(&text);

@@ -40,6 +40,18 @@ static size_t larger(size_t a, size_t b)
   return a > b ? a : b;
 }
 
+/* The network of these layers, to be asked what it costs: with instructions that run here, since
+ * a job may be planned, and its results read, on another processor than the one that runs it. */
+static ag_status build(const ag_plan *plan, const ag_layer_list *layers, ag_network **network)
+{
+  const ag_variant *variant = NULL;
+  ag_layer_list list = *layers;
+  if (ag_kernel_choice_variant(&list.kernels, &variant) != AG_OK) {
+    list.kernels.instructions[0] = '\0';
+  }
+  return ag_network_create(&list, plan->dataset.shape, plan->dataset.classes, network);
+}
+
 /* Builds the defense's network for as long as it takes to ask it. */
 static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out)
 {
@@ -50,7 +62,8 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   const size_t shard = ag_settings_count(training, "shard");
   ag_network *network = NULL;
   AG_TRY(ag_defense_layers(defense, &job->model, dataset->classes, &out->layers));
-  AG_TRY(ag_network_create(&out->layers, dataset->shape, dataset->classes, &network));
+  out->layers.kernels = ag_kernel_choice_of(&job->kernels);
+  AG_TRY(build(plan, &out->layers, &network));
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
   if (!ag_settings_has(&defense->settings, "file")) {
@@ -72,8 +85,8 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
   /* The network, its gradients, their velocity, a buffer for the sum over ranks, their average. */
   const size_t blocks = ag_settings_number(training, "averaging") > 0 ? 4 : 3;
-  out->rank_bytes =
-      ag_network_bytes(network) + blocks * sizeof(float) * ag_network_floats(network) + scratch;
+  out->rank_bytes = ag_network_bytes(network) +
+                    blocks * sizeof(float) * ag_network_floats(network) + scratch;
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());

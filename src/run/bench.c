@@ -28,10 +28,15 @@ static ag_status create_network(ag_bench_setting *setting)
   ag_status status = AG_OK;
   ag_entry model;
   ag_layer_list layers;
+  ag_settings kernels;
   const ag_kind *kind = NULL;
   AG_TRY(find_model(setting->request->model, &kind));
   ag_entry_start(&model, kind);
   AG_TRY(ag_architecture_layers(&model, setting->dataset.classes, &layers));
+  ag_settings_start(&kernels, ag_kernel_options);
+  AG_TRY(ag_settings_set(&kernels, "instructions", setting->request->instructions));
+  AG_TRY(ag_settings_set(&kernels, "convolution", setting->request->convolution));
+  layers.kernels = ag_kernel_choice_of(&kernels);
   AG_TRY(ag_network_create(&layers, setting->dataset.shape, setting->dataset.classes,
                            &setting->network));
   ag_dataset_statistics(&setting->dataset, mean, deviation);
@@ -72,14 +77,18 @@ static void destroy_setting(ag_bench_setting *setting)
 static ag_status measure_core(const ag_bench_setting *setting, ag_bench_report *report)
 {
   ag_status status = AG_OK;
-  double rates[2] = {0};
+  const double seconds = setting->request->seconds;
+  const ag_variant *variant = ag_network_variant(setting->network);
+  double rates[3] = {0};
   if (setting->team.rank == 0) {
-    rates[0] = ag_bench_fma_peak(setting->request->seconds);
-    status = ag_bench_gemm(setting->request->seconds, &rates[1]);
+    rates[0] = ag_bench_fma_peak(variant, seconds);
+    status = ag_bench_gemm(variant, seconds, &rates[1]);
+    if (status == AG_OK) status = ag_bench_gemm(NULL, seconds, &rates[2]);
   }
-  MPI_Bcast(rates, 2, MPI_DOUBLE, 0, setting->team.communicator);
+  MPI_Bcast(rates, 3, MPI_DOUBLE, 0, setting->team.communicator);
   report->fma_peak = rates[0];
   report->gemm = rates[1];
+  report->openblas = rates[2];
   return ag_ranks_agree(setting->team.communicator, status);
 }
 

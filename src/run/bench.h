@@ -48,10 +48,12 @@ ag_bench_rate ag_bench_rate_of(double rates[AG_BENCH_REPEATS]);
 /** Turns of a repeat, where one takes `turn` seconds: the same on every rank. Collective. */
 size_t ag_bench_turns(const ag_bench_setting *setting, double turn);
 
-/** Operations a second of one core at most: the best of the repeats, since noise only slows. */
-double ag_bench_fma_peak(double seconds);
-/** Operations a second of ag_gemm on the 36 products of a Winograd convolution. */
-ag_status ag_bench_gemm(double seconds, double *rate);
+/** Operations a second of one core at most, by an instruction set: the best of the repeats, since
+ *  noise only slows. */
+double ag_bench_fma_peak(const ag_variant *variant, double seconds);
+/** Operations a second on the 36 products of a Winograd convolution, by the variant's own matrix
+ *  product; NULL: by ag_gemm, which is OpenBLAS. */
+ag_status ag_bench_gemm(const ag_variant *variant, double seconds, double *rate);
 
 /** Images a second of all ranks, each with the threads of its pool. Collective. */
 ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, ag_pool *pool,
@@ -92,7 +94,7 @@ typedef struct ag_bench_row {
 enum { AG_BENCH_ROWS_MAXIMUM = AG_BENCH_WORKS * 16 };
 
 typedef struct ag_bench_report {
-  double fma_peak, gemm; /* operations a second */
+  double fma_peak, gemm, openblas; /* operations a second */
   ag_bench_floor floor;
   size_t row_count;
   ag_bench_row rows[AG_BENCH_ROWS_MAXIMUM];

@@ -24,8 +24,7 @@ static ag_status create_memory(profiler *self)
   const size_t images = self->setting->dataset.training.count;
   const size_t floats = ag_shape_floats(ag_network_input(network));
   AG_TRY(ag_workspace_create(network, shard, &self->workspace));
-  /* One image more: scratch for augmentation. */
-  AG_TRY(ag_allocate((shard + 1) * floats, sizeof(float), &self->pixels));
+  AG_TRY(ag_allocate(shard * floats, sizeof(float), &self->pixels));
   AG_TRY(ag_allocate(shard * ag_network_logit_stride(network), sizeof(float), &self->dlogits));
   AG_TRY(ag_allocate(shard, sizeof(float), &self->losses));
   AG_TRY(ag_allocate(shard, 1, &self->labels));
@@ -61,13 +60,11 @@ static void run_shard(profiler *self, const uint32_t *samples, size_t count)
 {
   const ag_bench_setting *setting = self->setting;
   const ag_network *network = setting->network;
-  const ag_shape shape = setting->dataset.shape;
   const ag_pass pass = {.training = true, .seed = 1, .samples = samples};
-  float *scratch = self->pixels + setting->request->shard * ag_shape_floats(shape);
+  const ag_augmentation augmentation = {AG_AUGMENT_FLIP | AG_AUGMENT_CROP, 1, 0};
   double mark = ag_clock_seconds();
-  ag_shard_fill(&setting->dataset.training, shape, samples, 0, count, self->pixels, self->labels);
-  ag_shard_augment(shape, AG_AUGMENT_FLIP | AG_AUGMENT_CROP, 1, 0, samples, count, self->pixels,
-                   scratch);
+  ag_shard_fill_augmented(&setting->dataset.training, setting->dataset.shape, &augmentation,
+                          samples, count, self->pixels, self->labels);
   end_phase(self, AG_BENCH_FILL, &mark);
   const float *logits = ag_network_forward(network, self->workspace, &pass, self->pixels, count);
   end_phase(self, AG_BENCH_FORWARD_PASS, &mark);

@@ -1,7 +1,5 @@
 /* The benchmark's report, as a table of 80 columns and as JSON. */
 #include "advgrid/store.h"
-#include "kernels/fma_peak.h"
-#include "network/network.h"
 #include "run/bench.h"
 
 #include <stdio.h>
@@ -39,18 +37,19 @@ static double seconds_of_layers(const ag_bench_report *report)
 
 /* One layer in a training step. */
 typedef struct layer_line {
-  const char *name, *kind;
-  double forward, backward, share; /* seconds; share of all layers */
-  double of_floor;                 /* 0 where it has no products */
+  const char *name, *kind, *kernel; /* kernel: empty where there is one way only */
+  double forward, backward, share;  /* seconds; share of all layers */
+  double of_floor;                  /* 0 where it has no products */
 } layer_line;
 
 static layer_line line_of(const ag_bench_setting *setting, const ag_bench_report *report,
                           size_t layer)
 {
   const ag_bench_profile *profile = &report->profile;
-  const ag_layer_description *description = &setting->network->training.layers[layer].description;
+  const ag_layer_description *description = ag_network_layer_description(setting->network, layer);
   layer_line line = {.name = description->name,
                      .kind = description->kind,
+                     .kernel = ag_network_layer_kernel(setting->network, layer),
                      .forward = profile->layers.forward[layer],
                      .backward = profile->layers.backward[layer]};
   const double seconds = line.forward + line.backward;
@@ -61,7 +60,25 @@ static layer_line line_of(const ag_bench_setting *setting, const ag_bench_report
   return line;
 }
 
+static const char *instructions_of(const ag_bench_setting *setting)
+{
+  return ag_variant_name(ag_network_variant(setting->network));
+}
+
 /* ---- table ---- */
+
+static ag_status append_core(const ag_bench_report *report, ag_text *text)
+{
+  ag_status status = AG_OK;
+  const double peak = report->fma_peak;
+  AG_TRY(ag_text_append(text, "FMA peak   %8.1f GFLOP/s of a core\n", 1e-9 * peak));
+  AG_TRY(ag_text_append(text, "GEMM       %8.1f GFLOP/s, %.1f %% of the peak\n",
+                        1e-9 * report->gemm, 100 * report->gemm / peak));
+  AG_TRY(ag_text_append(text, "OpenBLAS   %8.1f GFLOP/s, %.1f %% of the peak\n",
+                        1e-9 * report->openblas, 100 * report->openblas / peak));
+cleanup:
+  return status;
+}
 
 static ag_status append_head(const ag_bench_setting *setting, const ag_bench_report *report,
                              ag_text *text)
@@ -70,10 +87,8 @@ static ag_status append_head(const ag_bench_setting *setting, const ag_bench_rep
   ag_provenance provenance;
   const ag_bench_request *request = setting->request;
   ag_provenance_collect(&provenance);
-  AG_TRY(ag_text_append(text, "cpu        %.56s, %s\n", provenance.cpu, ag_fma_instructions()));
-  AG_TRY(ag_text_append(text, "FMA peak   %8.1f GFLOP/s of a core\n", 1e-9 * report->fma_peak));
-  AG_TRY(ag_text_append(text, "GEMM       %8.1f GFLOP/s, %.1f %% of the peak\n",
-                        1e-9 * report->gemm, 100 * report->gemm / report->fma_peak));
+  AG_TRY(ag_text_append(text, "cpu        %.56s, %s\n", provenance.cpu, instructions_of(setting)));
+  AG_TRY(append_core(report, text));
   AG_TRY(ag_text_append(text, "model      %.64s, shard %zu, batch %zu\n", request->model,
                         request->shard, request->batch));
   AG_TRY(ag_text_append(text, "ranks      %zu\n", setting->team.size));
@@ -118,12 +133,12 @@ static ag_status append_layers(const ag_bench_setting *setting, const ag_bench_r
                                ag_text *text)
 {
   ag_status status = AG_OK;
-  AG_TRY(ag_text_append(text, "\n%-17s%12s%12s%12s%12s\n", "layer, ms", "forward", "backward",
-                        "share", "of floor"));
-  for (size_t i = 0; i < setting->network->training.count; ++i) {
+  AG_TRY(ag_text_append(text, "\n%-17s%-9s%12s%12s%12s%12s\n", "layer, ms", "kernel", "forward",
+                        "backward", "share", "of floor"));
+  for (size_t i = 0; i < ag_network_layer_count(setting->network); ++i) {
     const layer_line line = line_of(setting, report, i);
-    AG_TRY(ag_text_append(text, "%-17.16s%12.3f%12.3f%10.1f %%", line.name, 1e3 * line.forward,
-                          1e3 * line.backward, 100 * line.share));
+    AG_TRY(ag_text_append(text, "%-17.16s%-9s%12.3f%12.3f%10.1f %%", line.name, line.kernel,
+                          1e3 * line.forward, 1e3 * line.backward, 100 * line.share));
     if (line.of_floor > 0) AG_TRY(ag_text_append(text, "%10.1f %%", 100 * line.of_floor));
     AG_TRY(ag_text_append(text, "\n"));
   }
@@ -177,13 +192,15 @@ static ag_status append_head_json(const ag_bench_setting *setting, const ag_benc
   AG_TRY(append_text(text, "advgrid_version", provenance.version));
   AG_TRY(append_text(text, "git_commit", provenance.git_commit));
   AG_TRY(append_text(text, "cpu", provenance.cpu));
-  AG_TRY(append_text(text, "instructions", ag_fma_instructions()));
+  AG_TRY(append_text(text, "instructions", instructions_of(setting)));
   AG_TRY(append_text(text, "blas", provenance.blas));
   AG_TRY(append_text(text, "model", request->model));
   AG_TRY(ag_text_append(text, "  \"shard\": %zu,\n  \"batch\": %zu,\n  \"ranks\": %zu,\n",
                         request->shard, request->batch, setting->team.size));
-  AG_TRY(ag_text_append(text, "  \"fma_peak_gflops\": %.9g,\n  \"gemm_gflops\": %.9g,\n",
-                        1e-9 * report->fma_peak, 1e-9 * report->gemm));
+  AG_TRY(ag_text_append(text,
+                        "  \"fma_peak_gflops\": %.9g,\n  \"gemm_gflops\": %.9g,\n"
+                        "  \"openblas_gflops\": %.9g,\n",
+                        1e-9 * report->fma_peak, 1e-9 * report->gemm, 1e-9 * report->openblas));
   AG_TRY(ag_text_append(text, "  \"floor_flops_per_image\": {"));
   for (size_t i = 0; i < AG_BENCH_WORKS; ++i) {
     AG_TRY(ag_text_append(text, "%s\"%s\": %.17g", i > 0 ? ", " : "", works[i],
@@ -225,13 +242,16 @@ static ag_status append_profile_json(const ag_bench_setting *setting, const ag_b
                           i > 0 ? "," : "", phases[i], seconds[i], seconds[i] / step));
   }
   AG_TRY(ag_text_append(text, "\n  ],\n  \"layers\": ["));
-  for (size_t i = 0; i < setting->network->training.count; ++i) {
+  for (size_t i = 0; i < ag_network_layer_count(setting->network); ++i) {
     const layer_line line = line_of(setting, report, i);
     AG_TRY(ag_text_append(text,
                           "%s\n    {\"layer\": \"%s\", \"kind\": \"%s\", \"forward_seconds\": "
                           "%.9g, \"backward_seconds\": %.9g, \"share\": %.9g",
                           i > 0 ? "," : "", line.name, line.kind, line.forward, line.backward,
                           line.share));
+    if (line.kernel[0] != '\0') {
+      AG_TRY(ag_text_append(text, ", \"kernel\": \"%s\"", line.kernel));
+    }
     if (line.of_floor > 0) {
       AG_TRY(ag_text_append(text, ", \"fraction_of_floor\": %.9g", line.of_floor));
     }

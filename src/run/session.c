@@ -66,6 +66,19 @@ static ag_status check_data_folder(const ag_session *session)
                  "-d %s: no CIFAR-10 in its binary format there (data_batch_1.bin ...)", folder);
 }
 
+/* On each rank, whose processors may differ, and before anything is read or written. */
+static ag_status check_kernels(const ag_session *session)
+{
+  char host[MPI_MAX_PROCESSOR_NAME] = "";
+  int length = 0;
+  const ag_variant *variant = NULL;
+  const ag_kernel_choice choice = ag_kernel_choice_of(&session->job->kernels);
+  const ag_status status = ag_kernel_choice_variant(&choice, &variant);
+  if (status == AG_OK) return AG_OK;
+  MPI_Get_processor_name(host, &length);
+  return ag_fail_within(status, "%s: kernels: on %s", session->request->job_path, host);
+}
+
 static ag_status load_dataset(ag_session *session)
 {
   ag_status status = AG_OK;
@@ -149,6 +162,8 @@ static ag_status record_run(ag_session *session, const char *hosts)
   provenance.ranks = (uint32_t)session->team.size;
   provenance.threads = (uint32_t)ag_pool_threads(session->pool);
   ag_digest_text(&session->inputs.dataset, provenance.dataset_sha256);
+  const ag_status status = ag_provenance_kernels(session->plan, &provenance);
+  if (status != AG_OK) return status;
   return ag_session_record(
       session,
       &(ag_record){.kind = AG_RECORD_RUN, .payload = &provenance, .size = sizeof provenance});
@@ -195,6 +210,7 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   session->memory.leaders = MPI_COMM_NULL;
   AG_TRY(ag_ranks_agree(communicator, check_data_folder(session)));
   AG_TRY(ag_ranks_agree(communicator, read_job(session)));
+  AG_TRY(ag_ranks_agree(communicator, check_kernels(session)));
   AG_TRY(ag_ranks_agree(communicator, start_threads(session)));
   AG_TRY(ag_ranks_agree(communicator, load_dataset(session)));
   AG_TRY(digest_models(session));

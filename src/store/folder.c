@@ -1,5 +1,5 @@
 /* A result folder as it stands: its job, the plan that follows, and what the journal says. */
-#include "advgrid/store.h"
+#include "store/provenance.h"
 
 #include <string.h>
 
@@ -34,10 +34,7 @@ cleanup:
 /* Keeps the last run's provenance, which names the dataset that the keys depend on. */
 static ag_status keep_provenance(void *context, const ag_record *record)
 {
-  if (record->kind == AG_RECORD_RUN && record->size == sizeof(ag_provenance)) {
-    memcpy(context, record->payload, sizeof(ag_provenance));
-  }
-  return AG_OK;
+  return record->kind == AG_RECORD_RUN ? ag_provenance_read(record, context) : AG_OK;
 }
 
 ag_status ag_job_load(const char *path, char **text, size_t *size, ag_job **job)
@@ -71,7 +68,6 @@ ag_status ag_folder_read(const char *path, ag_folder *folder)
   memset(folder, 0, sizeof *folder);
   AG_TRY(load_job(path, &folder->job));
   AG_TRY(ag_journal_read(path, keep_provenance, &run));
-  run.dataset_sha256[sizeof run.dataset_sha256 - 1] = '\0';
   const bool known = ag_digest_read(run.dataset_sha256, &inputs.dataset);
   AG_TRY(ag_model_files_digest(folder->job, &inputs.models));
   AG_TRY(ag_plan_create(folder->job, known ? &inputs : NULL, &folder->plan));

@@ -1,7 +1,7 @@
 /* The ledger: what a journal's records say about the models and units of a plan.
  * Records are found by key, in keys that are sorted once; a key that two entries of the
  * plan share (the same work under two names) counts for both. */
-#include "advgrid/store.h"
+#include "store/provenance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
 _Static_assert(sizeof(ag_epoch) == 48, "the journal's epochs");
 _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
-_Static_assert(sizeof(ag_provenance) == 1956, "the journal's runs");
+_Static_assert(sizeof(ag_provenance) == 2980, "the journal's runs");
 
 typedef struct entry {
   ag_digest key;
@@ -100,32 +100,11 @@ static ag_status bad_size(const char *what, const ag_record *record, size_t expe
                  expected);
 }
 
-/* Whoever wrote the record, its texts end. */
-static void terminate_texts(ag_provenance *provenance)
-{
-#define END(field) provenance->field[sizeof provenance->field - 1] = '\0'
-  END(version);
-  END(git_commit);
-  END(cpu);
-  END(mpi);
-  END(blas);
-  END(hdf5);
-  END(slurm_job_id);
-  END(hosts);
-  END(started);
-  END(dataset_sha256);
-#undef END
-}
-
 static ag_status take_run(ag_ledger *ledger, const ag_record *record)
 {
-  if (record->size != sizeof ledger->provenance) {
-    return bad_size("a run", record, sizeof ledger->provenance);
-  }
-  memcpy(&ledger->provenance, record->payload, record->size);
-  terminate_texts(&ledger->provenance);
-  ++ledger->runs;
-  return AG_OK;
+  const ag_status status = ag_provenance_read(record, &ledger->provenance);
+  if (status == AG_OK) ++ledger->runs;
+  return status;
 }
 
 /* A failed piece of work is being done again. */

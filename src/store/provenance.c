@@ -1,7 +1,7 @@
-/* What a run is made with and on: versions, processor, libraries, batch job.
+/* What a run is made with and on: versions, processor, libraries, kernels, batch job.
  * Every answer has a plain fallback, since a run must not fail for want of one. */
+#include "store/provenance.h"
 #include "advgrid/kernels.h"
-#include "advgrid/store.h"
 #include "store/results.h"
 
 #include <advgrid_commit.h>
@@ -44,4 +44,113 @@ void ag_provenance_collect(ag_provenance *provenance)
   ag_results_library(provenance->hdf5);
   set_text(provenance->slurm_job_id, sizeof provenance->slurm_job_id, job == NULL ? "" : job);
   ag_clock_timestamp(provenance->started);
+}
+
+/* ---- kernels --------------------------------------------------------------- */
+
+/* "avx512; conv1 im2col, conv2 winograd" */
+static ag_status append_network(ag_text *text, const ag_network *network)
+{
+  ag_status status = AG_OK;
+  const char *between = "; ";
+  AG_TRY(ag_text_append(text, "%s", ag_variant_name(ag_network_variant(network))));
+  for (size_t i = 0; i < ag_network_layer_count(network); ++i) {
+    const char *kernel = ag_network_layer_kernel(network, i);
+    if (kernel[0] == '\0') continue;
+    AG_TRY(ag_text_append(text, "%s%s %s", between, ag_network_layer_name(network, i), kernel));
+    between = ", ";
+  }
+cleanup:
+  return status;
+}
+
+static ag_status append_model(ag_text *text, const ag_plan *plan, const ag_model_unit *model)
+{
+  ag_network *network = NULL;
+  ag_status status =
+      ag_network_create(&model->layers, plan->dataset.shape, plan->dataset.classes, &network);
+  if (status == AG_OK) status = append_network(text, network);
+  ag_network_destroy(&network);
+  return status;
+}
+
+/* all: of every defense, by its name; first: of the first. Seeds make no difference. */
+static ag_status append_models(const ag_plan *plan, ag_text *all, ag_text *first, bool *same)
+{
+  ag_status status = AG_OK;
+  *same = true;
+  for (size_t i = 0; i < plan->model_count; ++i) {
+    const ag_model_unit *model = &plan->models[i];
+    if (model->seed > 0) continue;
+    AG_TRY(ag_text_append(all, "%s%s: ", first->length > 0 ? " | " : "",
+                          plan->job->defenses[model->defense].name));
+    const size_t start = all->length;
+    AG_TRY(append_model(all, plan, model));
+    if (first->length == 0) {
+      AG_TRY(ag_text_append(first, "%s", all->bytes + start));
+    } else if (strcmp(all->bytes + start, first->bytes) != 0) {
+      *same = false;
+    }
+  }
+cleanup:
+  return status;
+}
+
+ag_status ag_provenance_kernels(const ag_plan *plan, ag_provenance *provenance)
+{
+  static const char rest[] = "...";
+  enum { SIZE = sizeof provenance->kernels };
+  ag_text all = {0};
+  ag_text first = {0};
+  bool same = false;
+  const ag_status status = append_models(plan, &all, &first, &same);
+  if (status == AG_OK) {
+    const ag_text *told = same ? &first : &all;
+    set_text(provenance->kernels, SIZE, told->bytes);
+    if (told->length >= SIZE) memcpy(provenance->kernels + SIZE - sizeof rest, rest, sizeof rest);
+  }
+  ag_text_clear(&first);
+  ag_text_clear(&all);
+  return status;
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+/* A run's record before `kernels` came. */
+enum { FIRST_SIZE = 1956 };
+_Static_assert(offsetof(ag_provenance, kernels) + _Alignof(ag_provenance) > FIRST_SIZE &&
+                   offsetof(ag_provenance, kernels) <= FIRST_SIZE,
+               "what an old record holds lies where it lay");
+
+/* Whoever wrote the record, its texts end. */
+static void terminate_texts(ag_provenance *provenance)
+{
+#define END(field) provenance->field[sizeof provenance->field - 1] = '\0'
+  END(version);
+  END(git_commit);
+  END(cpu);
+  END(mpi);
+  END(blas);
+  END(hdf5);
+  END(slurm_job_id);
+  END(hosts);
+  END(started);
+  END(dataset_sha256);
+  END(kernels);
+#undef END
+}
+
+ag_status ag_provenance_read(const ag_record *record, ag_provenance *provenance)
+{
+  size_t size = sizeof *provenance;
+  if (record->size == FIRST_SIZE) {
+    size = offsetof(ag_provenance, kernels);
+  } else if (record->size != size) {
+    return ag_fail(AG_BAD_STORE, "the record of a run has %zu bytes; expected %zu", record->size,
+                   size);
+  }
+  memset(provenance, 0, sizeof *provenance);
+  memcpy(provenance, record->payload, size);
+  terminate_texts(provenance);
+  return AG_OK;
 }

@@ -48,6 +48,7 @@ static ag_status write_root(hid_t file, const ag_ledger *ledger, const char *job
                {"dataset_sha256", run->dataset_sha256},
                {"hosts", run->hosts},
                {"cpu", run->cpu},
+               {"kernels", run->kernels},
                {"mpi", run->mpi},
                {"blas", run->blas},
                {"hdf5", run->hdf5},

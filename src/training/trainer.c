@@ -56,8 +56,7 @@ static ag_status create_lane(const trainer *self, lane *one)
   const size_t image = ag_shape_floats(self->dataset->shape);
   const size_t stride = ag_network_logit_stride(self->network);
   AG_TRY(ag_workspace_create(self->network, self->shard, &one->workspace));
-  /* One image more: scratch for augmentation. */
-  AG_TRY(ag_allocate((self->shard + 1) * image, sizeof(float), &one->pixels));
+  AG_TRY(ag_allocate(self->shard * image, sizeof(float), &one->pixels));
   AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
   AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
   AG_TRY(ag_allocate(self->shard, 1, &one->labels));
@@ -114,16 +113,15 @@ static ag_status train_shard(void *context, size_t item, size_t thread)
 {
   trainer *self = context;
   lane *mine = &self->lanes[thread];
-  const ag_shape shape = self->dataset->shape;
   const size_t begin = (self->team->rank + item * self->team->size) * self->shard;
   const size_t count = minimum(self->shard, self->count - begin);
   const uint32_t *samples = self->order + self->first + begin;
   const ag_pass pass = {
       .training = true, .seed = self->seed, .step = self->step, .samples = samples};
+  const ag_augmentation augmentation = {self->training->augmentation, self->seed, self->epoch};
 
-  ag_shard_fill(&self->dataset->training, shape, samples, 0, count, mine->pixels, mine->labels);
-  ag_shard_augment(shape, self->training->augmentation, self->seed, self->epoch, samples, count,
-                   mine->pixels, mine->pixels + self->shard * ag_shape_floats(shape));
+  ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
+                          count, mine->pixels, mine->labels);
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
   ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),

@@ -147,6 +147,32 @@ static void random_starts_fill_the_ball(void **state)
   test_target_destroy(target);
 }
 
+/* Stored results depend on which draw moves which value: pixel after pixel, channel after channel,
+ * of the stream of (seed, image, restart). */
+static void starts_are_drawn_in_order(void **state)
+{
+  (void)state;
+  test_target *target = firm_target();
+  attack_fixture *fixture = start(target, COUNT);
+  attack_set(fixture, "restarts", "2");
+  attack_set(fixture, "steps", "1");
+  attack_run(fixture);
+  for (uint32_t i = 0; i < COUNT; ++i) {
+    for (uint32_t restart = 0; restart < 2; ++restart) {
+      ag_random random = ag_random_stream(fixture->call.seed, AG_PURPOSE_ATTACK, i, restart);
+      float *want = test_copy(fixture->pixels + (size_t)i * FLOATS, FLOATS);
+      for (size_t k = 0; k < FLOATS; ++k) {
+        if (k % 8 < 3) want[k] += EPSILON * (2 * ag_random_uniform(&random) - 1);
+      }
+      ag_threat_project(&fixture->call.threat, FLOATS, fixture->pixels + (size_t)i * FLOATS, want);
+      assert_same_bits(target->record.seen[i][(size_t)2 * restart], want, FLOATS);
+      free(want);
+    }
+  }
+  attack_stop(fixture);
+  test_target_destroy(target);
+}
+
 static void starts_are_clipped_to_pixels(void **state)
 {
   (void)state;
@@ -210,6 +236,7 @@ int main(void)
       cmocka_unit_test(steps_are_as_long_as_said),
       cmocka_unit_test(starts_at_the_image_where_told),
       cmocka_unit_test(random_starts_fill_the_ball),
+      cmocka_unit_test(starts_are_drawn_in_order),
       cmocka_unit_test(starts_are_clipped_to_pixels),
       cmocka_unit_test(starts_belong_to_images),
       cmocka_unit_test(epsilon_zero_is_the_image),

@@ -80,6 +80,36 @@ static void step_agrees_with_loops(void **state)
   stop(p);
 }
 
+/* In float and to the last bit, as stored results have it; a NaN must stay one, to be found. */
+static void step_has_the_same_bits(void **state)
+{
+  (void)state;
+  for (size_t e = 0; e < EPSILONS; ++e) {
+    for (size_t floats = FLOATS - 9; floats <= FLOATS; ++floats) {
+      const pair p = start(13);
+      float *gradient = test_floats(FLOATS);
+      test_fill(gradient, FLOATS, 15, -1, 1);
+      gradient[5] = 0;
+      gradient[6] = NAN; /* points nowhere */
+      p.x[7] = NAN;
+      float *want = test_copy(p.x, FLOATS);
+      for (size_t i = 0; i < floats; ++i) {
+        want[i] += 0.01F * (gradient[i] > 0 ? 1.0F : gradient[i] < 0 ? -1.0F : 0.0F);
+        const float low = fmaxf(p.x0[i] - epsilons[e], 0);
+        const float high = fminf(p.x0[i] + epsilons[e], 1);
+        want[i] = want[i] < low ? low : want[i] > high ? high : want[i];
+      }
+      ag_threat_step(&(ag_threat){epsilons[e]}, floats, 0.01F, p.x0, gradient, p.x);
+      assert_true(isnan(p.x[7]));
+      p.x[7] = want[7] = 0;
+      assert_same_bits(p.x, want, FLOATS);
+      free(want);
+      free(gradient);
+      stop(p);
+    }
+  }
+}
+
 /* A pixel is padded to whole vectors; there x0, x and the gradient are zero, and stay so. */
 static void padding_stays_zero(void **state)
 {
@@ -179,6 +209,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(projection_agrees_with_loops),
       cmocka_unit_test(step_agrees_with_loops),
+      cmocka_unit_test(step_has_the_same_bits),
       cmocka_unit_test(padding_stays_zero),
       cmocka_unit_test(measure_agrees_with_loops),
       cmocka_unit_test(projected_images_are_never_blamed),

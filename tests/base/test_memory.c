@@ -23,6 +23,30 @@ static void blocks_are_aligned_and_zero(void **state)
   }
 }
 
+/* From 4 MiB on a block, its bookkeeping included, begins on a huge page; below it need not. */
+static void large_blocks_are_aligned_and_zero(void **state)
+{
+  (void)state;
+  const size_t huge_page = (size_t)2 << 20;
+  const size_t sizes[] = {2 * huge_page - AG_ALIGNMENT - 1, 2 * huge_page - AG_ALIGNMENT,
+                          2 * huge_page, 3 * huge_page + 1, 10 * huge_page - 7};
+  for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; ++i) {
+    const size_t size = sizes[i / 2];
+    const size_t bytes = ag_live_bytes();
+    uint8_t *block = NULL;
+    assert_int_equal(ag_allocate(size, 1, &block), AG_OK);
+    assert_int_equal(ag_live_bytes(), bytes + size);
+    assert_int_equal((uintptr_t)block % AG_ALIGNMENT, 0);
+    if (i >= 2) assert_int_equal((uintptr_t)block % huge_page, AG_ALIGNMENT);
+    for (size_t k = 0; k < size; ++k) {
+      if (block[k] != 0) fail_msg("byte %zu of %zu is %u", k, size, block[k]);
+    }
+    memset(block, 0xff, size); /* the next round may get this memory again */
+    ag_release(&block);
+    assert_int_equal(ag_live_bytes(), bytes);
+  }
+}
+
 static void balance_counts_blocks_and_bytes(void **state)
 {
   (void)state;
@@ -96,6 +120,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_aligned_and_zero),
+      cmocka_unit_test(large_blocks_are_aligned_and_zero),
       cmocka_unit_test(balance_counts_blocks_and_bytes),
       cmocka_unit_test(nothing_is_a_block_too),
       cmocka_unit_test(sizes_that_do_not_fit_are_refused),

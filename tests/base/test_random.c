@@ -203,6 +203,134 @@ static void normals_are_normal(void **state)
   assert_number_close(within / n, 0.5, 4 * sqrt(0.125 / n), 0);
 }
 
+/* |value| is over 1, 2, 3 and 4 as often as it should be. */
+static void normals_have_their_tails(void **state)
+{
+  (void)state;
+  enum { DRAWS = 1 << 20 };
+  const double shares[] = {0.31731050786291415, 0.04550026389635842, 0.0026997960632601866,
+                           6.334248366623996e-05};
+  size_t counts[2][4] = {{0}}; /* negative, positive */
+  float *values = test_floats(DRAWS);
+  ag_random random = ag_random_stream(1, AG_PURPOSE_TEST, 4, 0);
+  ag_random_fill_normal(&random, DRAWS, values);
+  for (size_t i = 0; i < DRAWS; ++i) {
+    for (size_t limit = 0; limit < 4; ++limit)
+      counts[values[i] > 0][limit] += fabsf(values[i]) > (float)(limit + 1);
+  }
+  for (size_t limit = 0; limit < 4; ++limit) {
+    const double expected = DRAWS * shares[limit] / 2;
+    assert_number_close((double)counts[0][limit], expected, 4 * sqrt(expected), 0);
+    assert_number_close((double)counts[1][limit], expected, 4 * sqrt(expected), 0);
+  }
+  free(values);
+}
+
+/* In units of the last place of a float; near zero, where the double is inexact too, in 1e-12. */
+static double units_off(float value, double want)
+{
+  int exponent = 0;
+  frexp(want, &exponent);
+  return fabs((double)value - want) / fmax(ldexp(1, exponent - 24), 1e-12);
+}
+
+static void assert_pair_close(uint32_t first, uint32_t second)
+{
+  ag_random random = {.block = {first << 8 | 0x5a, second << 8 | 0xa5}};
+  float pair[2];
+  ag_random_normals(&random, pair);
+  const double radius = sqrt(-2 * log(1 - first * 0x1p-24));
+  const double angle = 2 * 3.14159265358979324 * second * 0x1p-24;
+  assert_true(units_off(pair[0], radius * cos(angle)) < 4);
+  assert_true(units_off(pair[1], radius * sin(angle)) < 4);
+}
+
+/* The first number at both of its ends and at powers of two, the second around each eighth of a
+ * turn; then both all over. */
+static void normals_agree_with_double(void **state)
+{
+  (void)state;
+  enum { WHOLE = 1 << 24 };
+  for (uint32_t bit = 0; bit < 24; ++bit) {
+    for (uint32_t off = 0; off < 3; ++off) {
+      for (uint32_t eighth = 0; eighth < 8; ++eighth) {
+        const uint32_t second = eighth * (WHOLE / 8) + off - 1;
+        assert_pair_close(((1U << bit) + off - 1) % WHOLE, second % WHOLE);
+        assert_pair_close((WHOLE - (1U << bit) + off) % WHOLE, second % WHOLE);
+      }
+    }
+  }
+  for (uint32_t i = 0; i < WHOLE; i += 61)
+    assert_pair_close(i, i * 2654435761U % WHOLE);
+}
+
+/* ---- in bulk: what one call after another gives, to the last bit of numbers and state ---- */
+
+/* Around blocks of four and around the groups that are computed at once. */
+static const size_t bulk_counts[] = {0,   1,   2,   3,   4,   5,   7,    64,   127,  128, 129, 130,
+                                     131, 132, 255, 256, 257, 259, 260,  383,  384,  385, 511, 512,
+                                     515, 640, 767, 768, 769, 999, 1000, 1027, 3072, 4608};
+enum { BULK_COUNTS = sizeof bulk_counts / sizeof *bulk_counts, BULK_MOST = 4608 };
+
+/* A stream of which `drawn` numbers are used up, and whose block counter is about to turn over. */
+static ag_random used_stream(uint32_t drawn)
+{
+  ag_random random = ag_random_stream(3, AG_PURPOSE_TEST, 1, 2);
+  random.counter[0] = UINT32_MAX - 70;
+  random.counter[3] = UINT32_MAX;
+  while (drawn-- > 0)
+    ag_random_bits(&random);
+  return random;
+}
+
+static void bulk_bits_are_those_of_calls(void **state)
+{
+  (void)state;
+  uint32_t bits[BULK_MOST + 1];
+  for (uint32_t drawn = 0; drawn < 6; ++drawn) {
+    for (size_t index = 0; index < BULK_COUNTS; ++index) {
+      const size_t count = bulk_counts[index];
+      ag_random bulk = used_stream(drawn);
+      ag_random calls = used_stream(drawn);
+      bits[count] = 0x12345678;
+      ag_random_fill_bits(&bulk, count, bits);
+      for (size_t i = 0; i < count; ++i)
+        assert_int_equal(bits[i], ag_random_bits(&calls));
+      assert_int_equal(bits[count], 0x12345678);
+      assert_memory_equal(&bulk, &calls, sizeof bulk);
+    }
+  }
+}
+
+static void bulk_floats_are_those_of_calls(void **state)
+{
+  (void)state;
+  float *values = test_floats(BULK_MOST + 1);
+  float *want = test_floats(BULK_MOST + 2);
+  for (uint32_t drawn = 0; drawn < 5; ++drawn) {
+    for (size_t index = 0; index < BULK_COUNTS; ++index) {
+      const size_t count = bulk_counts[index];
+      ag_random bulk = used_stream(drawn);
+      ag_random calls = bulk;
+      for (size_t i = 0; i < count; ++i)
+        want[i] = ag_random_uniform(&calls);
+      values[count] = want[count] = 7;
+      ag_random_fill_uniform(&bulk, count, values);
+      assert_same_bits(values, want, count + 1);
+      assert_memory_equal(&bulk, &calls, sizeof bulk);
+
+      for (size_t i = 0; i < count; i += 2)
+        ag_random_normals(&calls, want + i);
+      want[count] = 7;
+      ag_random_fill_normal(&bulk, count, values);
+      assert_same_bits(values, want, count + 1);
+      assert_memory_equal(&bulk, &calls, sizeof bulk);
+    }
+  }
+  free(values);
+  free(want);
+}
+
 /* ---- permutations ------------------------------------------------------------------- */
 
 static void permutation_has_each_number_once(void **state)
@@ -260,6 +388,10 @@ int main(void)
       cmocka_unit_test(below_has_no_bias),
       cmocka_unit_test(below_reaches_every_value),
       cmocka_unit_test(normals_are_normal),
+      cmocka_unit_test(normals_have_their_tails),
+      cmocka_unit_test(normals_agree_with_double),
+      cmocka_unit_test(bulk_bits_are_those_of_calls),
+      cmocka_unit_test(bulk_floats_are_those_of_calls),
       cmocka_unit_test(permutation_has_each_number_once),
       cmocka_unit_test(permutations_are_equally_likely),
   };

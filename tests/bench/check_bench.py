@@ -27,7 +27,8 @@ def check_report(report, threads, ranks):
     check(report["instructions"] in ("avx512", "avx2", "baseline"), f"{report}")
     for name, expected in (("model", "small"), ("shard", 8), ("batch", 20), ("ranks", ranks)):
         check(report[name] == expected, f"{name}\n{report}")
-    check(report["fma_peak_gflops"] > 0 and report["gemm_gflops"] > 0, f"{report}")
+    for name in "fma_peak_gflops", "gemm_gflops", "openblas_gflops":
+        check(report[name] > 0, f"{name}\n{report}")
     check(report["floor_flops_per_image"] == FLOPS, f"{report}")
     places = [(row["work"], row["threads"]) for row in report["throughput"]]
     wanted = [(work, count) for work in WORKS for count in threads]
@@ -55,6 +56,7 @@ def check_parts(report):
         check(row["forward_seconds"] >= 0 and row["backward_seconds"] >= 0, f"{row}")
         check(not learns or row["forward_seconds"] > 0 < row["backward_seconds"], f"{row}")
         check(("fraction_of_floor" in row) == learns, f"{row}")
+        check(("kernel" in row) == (row["kind"] == "convolution"), f"{row}")
         check(row.get("fraction_of_floor", 1) > 0, f"{row}")
     for phase, column in ((1, "forward_seconds"), (3, "backward_seconds")):
         inside = sum(row[column] for row in layers)
@@ -91,20 +93,39 @@ def table_fits_a_terminal(program):
     result = program.run("bench", "--threads", "2", *TINY)
     check(result.err == "", f"{result}")
     check(max(map(len, result.out.splitlines())) <= 80, f"long lines\n{result}")
-    for part in ("FMA peak", "GEMM", "ranks      1", "of floor", *PHASES, *LAYERS):
+    for part in ("FMA peak", "GEMM", "OpenBLAS", "conv2            im2col", "ranks      1", "of floor", *PHASES, *LAYERS):
         check(part in result.out, f"the table has no '{part}'\n{result}")
     for work in WORKS:
         rows = [line.split() for line in result.out.splitlines() if line.startswith(work)]
         check([row[1] for row in rows if len(row) == 7] == ["1", "2"], f"{work}\n{result}")
 
 
-def unknown_models_are_named(program):
-    for ranks in 0, 2:
-        result = program.run("bench", "--model", "bsae", ranks=ranks, code=2)
-        check(len(result.messages()) == 1, f"one message\n{result}")
-        check("did you mean 'base'?" in result.messages()[0], f"{result}")
-        check(result.out == "", f"{result}")
+def kernels_can_be_chosen(program):
+    """On `base`, whose second convolution can be Winograd's; the floor does not depend on it."""
+    floors = []
+    for convolution in "auto", "im2col", "winograd":
+        result = program.run("bench", "--json", "--model", "base", "--threads", "1", "--shard", "1",
+                             "--batch", "1", "--seconds", "0.01", "--instructions", "baseline",
+                             "--convolution", convolution)
+        report = json.loads(result.out)
+        check(report["instructions"] == "baseline", f"{report}")
+        kernels = [row["kernel"] for row in report["layers"] if row["kind"] == "convolution"]
+        others = "im2col" if convolution == "im2col" else "winograd"
+        check(kernels == ["im2col"] + 5 * [others], f"{convolution}: {kernels}")
+        floors.append(report["floor_flops_per_image"])
+    check(floors[0] == floors[1] == floors[2], f"{floors}")
+
+
+def unknown_words_are_named(program):
+    for option, word, expected in (("--model", "bsae", "did you mean 'base'?"),
+                                   ("--instructions", "avx51", "did you mean 'avx512'?"),
+                                   ("--convolution", "fourier", "expected one of auto, winograd")):
+        for ranks in 0, 2:
+            result = program.run("bench", option, word, ranks=ranks, code=2)
+            check(len(result.messages()) == 1, f"one message\n{result}")
+            check(expected in result.messages()[0], f"{result}")
+            check(result.out == "", f"{result}")
 
 
 main([json_is_complete, ranks_measure_together, other_models, table_fits_a_terminal,
-      unknown_models_are_named])
+      kernels_can_be_chosen, unknown_words_are_named])

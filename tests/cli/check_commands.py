@@ -67,7 +67,8 @@ def command_line_is_refused(program):
 def plan_prints_a_job_that_reads_back(program):
     result = program.run("plan", program.write("job.yaml", job(epsilons="[0, 8/255, 1e-2]")))
     for part in ("models    1 to train", "TFLOP of training", "points    6", "units     18",
-                 "MiB a rank", "8/255", "momentum: 0.9", "restarts: 1"):
+                 "MiB a rank", "8/255", "momentum: 0.9", "restarts: 1",
+                 "\nkernels: {instructions: auto, convolution: auto}\n"):
         check(part in result.out, f"plan does not print '{part}'\n{result}")
     check(result.err == "", f"{result}")
     printed = result.out[result.out.index("# the job"):]

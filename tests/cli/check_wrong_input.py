@@ -26,6 +26,7 @@ WRONG_JOBS = [
      "validation_images"),
     ("unknown layer", REST + "defenses: [{kind: gaussian-noise, after: cnov1}]\n",
      "did you mean 'conv1'?"),
+    ("unknown instructions", REST + "kernels: {instructions: avx51}\n", "did you mean 'avx512'?"),
     ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
      "../../x"),
 ]

@@ -84,7 +84,8 @@ static void evaluation_agrees_with_pytorch(void **state)
 
     batch_kernel->fold(b.stride, b.stride, weights, bias, b.gamma, b.beta, mean, variance,
                        batch_epsilon, weights, bias);
-    ag_variant_dense(ag_variant_find("auto"))->forward(b.rows, b.stride, b.stride, b.z, weights, bias, y);
+    ag_variant_dense(ag_variant_find("auto"))
+        ->forward(b.rows, b.stride, b.stride, b.z, weights, bias, y);
     if (b.relu) ag_relu_forward(b.floats, y, y);
     assert_close(y, want, b.floats, 5e-6, 2e-6);
     float *const all[] = {y, want, mean, variance, weights, bias};
@@ -111,11 +112,13 @@ static void folded_is_product_then_normalised(void **state)
     test_fill(b.mean, b.channels, 8, -1.0F, 1.0F);
     test_fill(b.variance, b.channels, 9, 0.5F, 20.0F);
     batch_kernel->inverse_deviation(b.stride, b.variance, batch_epsilon, b.inverse);
-    ag_variant_dense(ag_variant_find("auto"))->forward(b.rows, INPUTS, b.stride, x, weights, bias, b.z);
+    ag_variant_dense(ag_variant_find("auto"))
+        ->forward(b.rows, INPUTS, b.stride, x, weights, bias, b.z);
     batch_forward(&b, want);
     batch_kernel->fold(INPUTS, b.stride, weights, bias, b.gamma, b.beta, b.mean, b.variance,
                        batch_epsilon, folded, folded_bias);
-    ag_variant_dense(ag_variant_find("auto"))->forward(b.rows, INPUTS, b.stride, x, folded, folded_bias, got);
+    ag_variant_dense(ag_variant_find("auto"))
+        ->forward(b.rows, INPUTS, b.stride, x, folded, folded_bias, got);
     assert_close(got, want, b.floats, 2e-5, 1e-5);
     assert_padding_zero(got, b.rows, b.channels);
     batch_kernel->fold(INPUTS, b.stride, weights, bias, b.gamma, b.beta, b.mean, b.variance,

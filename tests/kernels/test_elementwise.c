@@ -227,6 +227,24 @@ static void dropout_draws_once_a_value(void **state)
   }
 }
 
+/* An image of the network `base`: the masks that training has drawn from the start. */
+static void dropout_draws_the_known_mask(void **state)
+{
+  (void)state;
+  enum { COUNT = 4608 };
+  float *x = test_floats(COUNT);
+  uint8_t *keep = test_bytes(COUNT);
+  ag_random random = ag_random_stream(1, AG_PURPOSE_DROPOUT, 2, 3);
+  ag_dropout_forward(COUNT, 0.3F, &random, x, x, keep);
+  ag_digest digest;
+  char text[AG_DIGEST_TEXT_SIZE];
+  assert_int_equal(ag_digest_compute(keep, COUNT, &digest), AG_OK);
+  ag_digest_text(&digest, text);
+  assert_string_equal(text, "1facc5fca9a3c13f42cf323f45f819308845a61d82ca94d5999bcadb10fb1a47");
+  free(x);
+  free(keep);
+}
+
 static void dropout_keeps_the_expectation(void **state)
 {
   (void)state;
@@ -257,7 +275,12 @@ static void dropout_keeps_the_expectation(void **state)
 static void noise_is_drawn_in_order(void **state)
 {
   (void)state;
-  enum { ROWS = 7, CHANNELS = 3, STRIDE = 8, COUNT = ROWS * STRIDE };
+  enum {
+    ROWS = 407,
+    CHANNELS = 3,
+    STRIDE = 8,
+    COUNT = ROWS * STRIDE
+  };                            /* more than drawn at once */
   float *x = uniform(COUNT, 1); /* padding included: it must be copied, whatever it is */
   float *y = uniform(COUNT, 2);
   float *want = test_copy(x, COUNT);
@@ -322,6 +345,7 @@ int main(void)
       cmocka_unit_test(relu_agrees_with_pytorch),
       cmocka_unit_test(normalize_agrees_with_pytorch),
       cmocka_unit_test(dropout_draws_once_a_value),
+      cmocka_unit_test(dropout_draws_the_known_mask),
       cmocka_unit_test(dropout_keeps_the_expectation),
       cmocka_unit_test(noise_is_drawn_in_order),
       cmocka_unit_test(noise_is_normal),

@@ -48,7 +48,8 @@ static const char largest[] =
     "  - &pgd {kind: pgd, name: pgd-a, steps: &steps 20, step_size: 2/255}\n"
     "  - {kind: pgd, steps: *steps, restarts: 3, random_start: false}\n"
     "epsilons: [8/255, 0, 0.5, 1e-3]\n"
-    "evaluation: {images: 300, block: 64}\n";
+    "evaluation: {images: 300, block: 64}\n"
+    "kernels: {instructions: baseline, convolution: im2col}\n";
 
 static void fills_in_defaults(void **state)
 {
@@ -73,6 +74,8 @@ static void fills_in_defaults(void **state)
   assert_int_equal(job->epsilon_count, 1);
   assert_int_equal(ag_settings_count(&job->evaluation, "images"), 1000);
   assert_int_equal(ag_settings_count(&job->evaluation, "block"), 128);
+  assert_string_equal(ag_settings_word(&job->kernels, "instructions"), "auto");
+  assert_string_equal(ag_settings_word(&job->kernels, "convolution"), "auto");
   ag_job_destroy(&job);
   assert_null(job);
   /* A section that gives a part leaves the others at their defaults. */
@@ -134,6 +137,8 @@ static void takes_what_is_given(void **state)
   assert_true(job->epsilons[1].value == 0);
   assert_true(job->epsilons[3].value == 1e-3);
   assert_int_equal(ag_settings_count(&job->evaluation, "block"), 64);
+  assert_string_equal(ag_settings_word(&job->kernels, "instructions"), "baseline");
+  assert_string_equal(ag_settings_word(&job->kernels, "convolution"), "im2col");
   ag_job_destroy(&job);
 }
 
@@ -199,6 +204,7 @@ static void prints_in_the_form_of_the_design(void **state)
       ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
        "random_start: true}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",
+      "\nkernels: {instructions: baseline, convolution: im2col}\n",
   };
   const char *rest = text.bytes;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {

@@ -45,11 +45,13 @@ static const wrong_job keys[] = {
     {"unknown key", "sed: 1\n" REST, 1, "unknown key 'sed' in the job; did you mean 'seed'?"},
     {"unknown key, none near", REST "\nwhatever: 1\n", 4,
      "unknown key 'whatever' in the job; expected one of name, seed, seeds, dataset, model, "
-     "training, defenses, attacks, epsilons, evaluation"},
+     "training, defenses, attacks, epsilons, evaluation, kernels"},
     {"unknown key of training", "training:\n  epochs: 1\n  bach: 64\n" REST, 3,
      "unknown key 'bach' in 'training'; did you mean 'batch'?"},
     {"unknown key of evaluation", "evaluation: {image: 5}\n" REST, 1,
      "unknown key 'image' in 'evaluation'; did you mean 'images'?"},
+    {"unknown key of the kernels", "kernels: {instruction: avx2}\n" REST, 1,
+     "unknown key 'instruction' in 'kernels'; did you mean 'instructions'?"},
     {"unknown key of the dataset", "dataset:\n  kind: synthetic\n  test_image: 4\n" REST, 3,
      "unknown key 'test_image' in synthetic; did you mean 'test_images'?"},
     {"unknown key of the model", "model: {kind: base, dropuot: 0.2}\n" REST, 1,
@@ -83,7 +85,8 @@ static const wrong_job keys[] = {
     {"unknown kind", EPSILONS "attacks:\n  - {kind: fgsm}\n  - name: x\n    kind: pdg\n", 5,
      "an entry of 'attacks' is of the unknown kind 'pdg'; did you mean 'pgd'?"},
     {"unknown kind, none near", "model: {kind: transformer}\n" REST, 1,
-     "'model' is of the unknown kind 'transformer'; expected one of base, base-norm, small, linear"},
+     "'model' is of the unknown kind 'transformer'; expected one of base, base-norm, small, "
+     "linear"},
     {"kind is a list", "model:\n  kind: [base]\n" REST, 2,
      "'kind' is a list; expected a single value"},
     {"unknown augmentation", "training:\n  augmentation: [flip, corp]\n" REST, 2,
@@ -169,6 +172,10 @@ static const wrong_job values[] = {
      "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
      "}\n" REST,
      2, "'dropout' is longer than 255 characters"},
+    {"unknown instructions", "kernels:\n  convolution: auto\n  instructions: avx51\n" REST, 3,
+     "'instructions' is 'avx51'; did you mean 'avx512'?"},
+    {"unknown way to compute a convolution", "kernels: {convolution: fourier}\n" REST, 1,
+     "'convolution' is 'fourier'; expected one of auto, winograd, im2col"},
     {"a line break in a path", "defenses: [{kind: none, file: \"a\\nb\"}]\n" REST, 1,
      "'file' holds a control character"},
 };

@@ -11,8 +11,18 @@
 
 #include <cmocka.h>
 
-/* A job of one model and one unit, with more of a training and of an attack. */
-static ag_plan *make_plan(const char *training, const char *attack, ag_job **job)
+/* What a job says beyond the least. */
+typedef struct more {
+  const char *training, *attack, *defense, *sections;
+} more;
+
+static const char *or_nothing(const char *text)
+{
+  return text == NULL ? "" : text;
+}
+
+/* A job of one model and one unit. */
+static ag_plan *make_plan(more said, ag_job **job)
 {
   char text[1024];
   snprintf(text, sizeof text,
@@ -21,17 +31,20 @@ static ag_plan *make_plan(const char *training, const char *attack, ag_job **job
            "validation_images: 100, test_images: 300}\n"
            "model: {kind: linear}\n"
            "training: {epochs: 3, shard: 16%s}\n"
+           "defenses: [{kind: none%s}]\n"
            "attacks: [{kind: pgd, steps: 5%s}]\n"
            "epsilons: [1/2]\n"
-           "evaluation: {images: 100}\n",
-           training, attack);
+           "evaluation: {images: 100}\n"
+           "%s",
+           or_nothing(said.training), or_nothing(said.defense), or_nothing(said.attack),
+           or_nothing(said.sections));
   ag_plan *plan = NULL;
   if (ag_job_read(text, strlen(text), "job.yaml", job) != AG_OK) fail_msg("%s", ag_message());
   if (ag_plan_create(*job, NULL, &plan) != AG_OK) fail_msg("%s", ag_message());
   return plan;
 }
 
-static void check_keys(const char *training, bool same)
+static void check_keys(more said, bool same)
 {
   /* As they were before any option came late. A change here makes all finished work unknown: it
    * needs another version in the keys' text. */
@@ -39,11 +52,12 @@ static void check_keys(const char *training, bool same)
   static const char unit[] = "dfb41f6e8c9d8b6910e59c25505a01d0b301aafacec552554396759481fff765";
   char text[AG_DIGEST_TEXT_SIZE];
   ag_job *job = NULL;
-  ag_plan *plan = make_plan(training, "", &job);
+  ag_plan *plan = make_plan(said, &job);
   ag_digest_text(&plan->models[0].key, text);
-  if ((strcmp(text, model) == 0) != same) fail_msg("'%s' gives the model %s", training, text);
+  const char *what = said.training != NULL ? said.training : said.sections;
+  if ((strcmp(text, model) == 0) != same) fail_msg("'%s' gives the model %s", what, text);
   ag_digest_text(&plan->units[0].key, text);
-  if ((strcmp(text, unit) == 0) != same) fail_msg("'%s' gives the unit %s", training, text);
+  if ((strcmp(text, unit) == 0) != same) fail_msg("'%s' gives the unit %s", what, text);
   ag_plan_destroy(&plan);
   ag_job_destroy(&job);
 }
@@ -51,28 +65,64 @@ static void check_keys(const char *training, bool same)
 static void unused_they_keep_finished_work(void **state)
 {
   (void)state;
-  check_keys("", true);
-  check_keys(", label_smoothing: 0", true);
-  check_keys(", averaging: 0.0, label_smoothing: -0.0", true);
+  check_keys((more){.training = ""}, true);
+  check_keys((more){.training = ", label_smoothing: 0"}, true);
+  check_keys((more){.training = ", averaging: 0.0, label_smoothing: -0.0"}, true);
 }
 
 static void used_they_make_another_model(void **state)
 {
   (void)state;
-  check_keys(", label_smoothing: 0.1", false);
-  check_keys(", averaging: 0.1", false);
+  check_keys((more){.training = ", label_smoothing: 0.1"}, false);
+  check_keys((more){.training = ", averaging: 0.1"}, false);
+}
+
+static void kernels_left_to_the_program_keep_finished_work(void **state)
+{
+  (void)state;
+  check_keys((more){.sections = "kernels: {instructions: auto, convolution: auto}\n"}, true);
+  check_keys((more){.sections = "kernels: {convolution: auto}\n"}, true);
+  check_keys((more){.sections = "kernels: {instructions: baseline}\n"}, false);
+  check_keys((more){.sections = "kernels: {convolution: im2col}\n"}, false);
+}
+
+/* A model from a file is what it is; attacked by other kernels it may fall otherwise. */
+static void kernels_change_what_is_done_with_a_file(void **state)
+{
+  (void)state;
+  ag_job *jobs[2] = {NULL, NULL};
+  ag_plan *plans[] = {
+      make_plan((more){.defense = ", file: a.h5"}, &jobs[0]),
+      make_plan((more){.defense = ", file: a.h5", .sections = "kernels: {convolution: im2col}\n"},
+                &jobs[1])};
+  assert_memory_equal(&plans[0]->models[0].key, &plans[1]->models[0].key, AG_DIGEST_SIZE);
+  assert_memory_not_equal(&plans[0]->units[0].key, &plans[1]->units[0].key, AG_DIGEST_SIZE);
+  assert_memory_not_equal(&plans[0]->points[0].key, &plans[1]->points[0].key, AG_DIGEST_SIZE);
+  for (size_t i = 0; i < 2; ++i) {
+    ag_plan_destroy(&plans[i]);
+    ag_job_destroy(&jobs[i]);
+  }
 }
 
 static void their_values_make_different_keys(void **state)
 {
   (void)state;
-  static const char *const all[] = {"", ", label_smoothing: 0.1", ", label_smoothing: 0.2",
-                                    ", averaging: 0.1", ", averaging: 0.1, label_smoothing: 0.1"};
+  static const more all[] = {{0},
+                             {.training = ", label_smoothing: 0.1"},
+                             {.training = ", label_smoothing: 0.2"},
+                             {.training = ", averaging: 0.1"},
+                             {.training = ", averaging: 0.1, label_smoothing: 0.1"},
+                             {.sections = "kernels: {instructions: avx512}\n"},
+                             {.sections = "kernels: {instructions: avx2}\n"},
+                             {.sections = "kernels: {instructions: baseline}\n"},
+                             {.sections = "kernels: {convolution: winograd}\n"},
+                             {.sections = "kernels: {convolution: im2col}\n"},
+                             {.sections = "kernels: {instructions: avx2, convolution: im2col}\n"}};
   enum { COUNT = sizeof all / sizeof *all };
   ag_digest keys[COUNT];
   for (size_t i = 0; i < COUNT; ++i) {
     ag_job *job = NULL;
-    ag_plan *plan = make_plan(all[i], "", &job);
+    ag_plan *plan = make_plan(all[i], &job);
     keys[i] = plan->models[0].key;
     for (size_t k = 0; k < i; ++k)
       assert_memory_not_equal(&keys[i], &keys[k], sizeof keys[i]);
@@ -86,7 +136,8 @@ static void an_early_option_is_not_left_out(void **state)
 {
   (void)state;
   ag_job *jobs[2] = {NULL, NULL};
-  ag_plan *plans[] = {make_plan("", "", &jobs[0]), make_plan("", ", step_size: 0.1", &jobs[1])};
+  ag_plan *plans[] = {make_plan((more){0}, &jobs[0]),
+                      make_plan((more){.attack = ", step_size: 0.1"}, &jobs[1])};
   assert_memory_equal(&plans[0]->models[0].key, &plans[1]->models[0].key, AG_DIGEST_SIZE);
   assert_memory_not_equal(&plans[0]->units[0].key, &plans[1]->units[0].key, AG_DIGEST_SIZE);
   for (size_t i = 0; i < 2; ++i) {
@@ -100,7 +151,8 @@ static void the_average_takes_memory(void **state)
 {
   (void)state;
   ag_job *jobs[2] = {NULL, NULL};
-  ag_plan *plans[] = {make_plan("", "", &jobs[0]), make_plan(", averaging: 0.999", "", &jobs[1])};
+  ag_plan *plans[] = {make_plan((more){0}, &jobs[0]),
+                      make_plan((more){.training = ", averaging: 0.999"}, &jobs[1])};
   ag_network *network = NULL;
   assert_int_equal(ag_network_create(&plans[0]->models[0].layers, plans[0]->dataset.shape,
                                      plans[0]->dataset.classes, &network),
@@ -125,6 +177,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(unused_they_keep_finished_work),
       cmocka_unit_test(used_they_make_another_model),
+      cmocka_unit_test(kernels_left_to_the_program_keep_finished_work),
+      cmocka_unit_test(kernels_change_what_is_done_with_a_file),
       cmocka_unit_test(their_values_make_different_keys),
       cmocka_unit_test(an_early_option_is_not_left_out),
       cmocka_unit_test(the_average_takes_memory),

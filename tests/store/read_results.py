@@ -17,8 +17,8 @@ COLUMNS = """key defense attack epsilon seed images clean_correct robust_correct
 robust_accuracy robust_accuracy_of_correct ci_low ci_high mean_linf max_linf mean_l2 gradients
 forwards seconds""".split()
 KINDS = "SSS" + "f" + "uuuu" + "ffffffff" + "uuf"  # numpy's letters
-TEXTS = """advgrid_version git_commit job job_digest dataset dataset_sha256 hosts cpu mpi blas hdf5
-slurm_job_id""".split()
+TEXTS = """advgrid_version git_commit job job_digest dataset dataset_sha256 hosts cpu kernels mpi
+blas hdf5 slurm_job_id""".split()
 INTEGERS = "schema_version complete ranks threads restarts".split()
 SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
 SIDES = "defense attack epsilon seed".split()

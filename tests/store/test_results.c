@@ -40,6 +40,7 @@ static void fill(ag_ledger *ledger)
   snprintf(run.mpi, sizeof run.mpi, "Open MPI");
   snprintf(run.hosts, sizeof run.hosts, "node1,node2");
   snprintf(run.dataset_sha256, sizeof run.dataset_sha256, "sha256:00");
+  snprintf(run.kernels, sizeof run.kernels, "baseline; conv1 im2col");
   run.ranks = 2;
   run.threads = 3;
   for (int i = 0; i < 2; ++i)
@@ -65,22 +66,28 @@ static int read_integer(hid_t file, const char *name)
   return value;
 }
 
-static void check_root(hid_t file)
+static void assert_text(hid_t file, const char *name, const char *expected)
 {
   char *text = NULL;
+  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+  const hid_t type = H5Aget_type(attribute);
+  assert_true(H5Tis_variable_str(type) > 0);
+  assert_int_equal(H5Tget_cset(type), H5T_CSET_UTF8);
+  assert_true(H5Aread(attribute, type, &text) >= 0);
+  assert_string_equal(text, expected);
+  assert_true(H5free_memory(text) >= 0);
+  assert_true(H5Tclose(type) >= 0 && H5Aclose(attribute) >= 0);
+}
+
+static void check_root(hid_t file)
+{
   assert_int_equal(read_integer(file, "schema_version"), 1);
   assert_int_equal(read_integer(file, "complete"), 0);
   assert_int_equal(read_integer(file, "ranks"), 2);
   assert_int_equal(read_integer(file, "threads"), 3);
   assert_int_equal(read_integer(file, "restarts"), 1);
-  const hid_t attribute = H5Aopen(file, "job", H5P_DEFAULT);
-  const hid_t type = H5Aget_type(attribute);
-  assert_true(H5Tis_variable_str(type) > 0);
-  assert_int_equal(H5Tget_cset(type), H5T_CSET_UTF8);
-  assert_true(H5Aread(attribute, type, &text) >= 0);
-  assert_string_equal(text, job_text);
-  assert_true(H5free_memory(text) >= 0);
-  assert_true(H5Tclose(type) >= 0 && H5Aclose(attribute) >= 0);
+  assert_text(file, "job", job_text);
+  assert_text(file, "kernels", "baseline; conv1 im2col");
 }
 
 static void check_grid(hid_t file)

@@ -7,7 +7,7 @@ build=$(cd "$1" && pwd)
 jobs=${2:-2}
 [ $# -lt 2 ] && shift $# || shift 2
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- src/*/*.c
+[ $# -gt 0 ] || set -- src/*/*.c src/*/*/*.c
 
 mkdir -p "$build/lint"
 common=$(find include src -name '*.h' | sort | xargs cat .clang-tidy "$0" | sha256sum)

@@ -108,12 +108,13 @@ static void gradient_does_not_depend_on_shards(void **state)
   stop(want);
 }
 
-/* Several steps with augmentation: threads change roundings alone. */
+/* Several steps with augmentation: threads change roundings alone. At a low rate, since a
+ * ReLU that a rounding turns over moves more than roundings do. */
 static void threads_agree(void **state)
 {
   (void)state;
-  fixture *one = start("2", "48", "16", "0.02");
-  fixture *two = start("2", "48", "16", "0.02");
+  fixture *one = start("2", "48", "16", "0.002");
+  fixture *two = start("2", "48", "16", "0.002");
   float *before = test_copy(ag_network_values(one->network), ag_network_floats(one->network));
   one->training.augmentation = AG_AUGMENT_FLIP | AG_AUGMENT_CROP;
   two->training.augmentation = AG_AUGMENT_FLIP | AG_AUGMENT_CROP;

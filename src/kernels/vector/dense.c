@@ -17,13 +17,19 @@ static size_t scratch_floats(size_t count, size_t inputs, size_t outputs)
 static void forward(size_t count, size_t inputs, size_t outputs, const float *x,
                     const float *weights, const float *bias, float *y)
 {
+  /* A few inputs at a time: the weights are read from memory in their order. */
+  enum { DEPTH = 64 };
   for (size_t row = 0; row < count; ++row)
     memcpy(y + row * outputs, bias, outputs * sizeof *y);
-  AG_VECTOR(multiply)(count, outputs, inputs, x, inputs, 1, weights, outputs, true, y, outputs);
+  for (size_t p = 0; p < inputs; p += DEPTH) {
+    const size_t depth = inputs - p < DEPTH ? inputs - p : DEPTH;
+    ag_multiply(count, outputs, depth, x + p, inputs, 1, weights + p * outputs, outputs, true, y,
+                outputs);
+  }
 }
 
-/* to[columns, rows from row to row `stride`] = from[rows, columns]. */
-static void transpose(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
+/* to[columns, rows] = from[rows, columns]; strides: floats from row to row. */
+static void transpose(const float *from, size_t from_stride, size_t rows, size_t columns, float *to,
                       size_t to_stride)
 {
   enum { TILE = 16 };
@@ -41,25 +47,31 @@ static void transpose(size_t rows, size_t columns, const float *from, size_t fro
 static void input_gradient(size_t count, size_t inputs, size_t outputs, const float *dy,
                            const float *weights, float *dx, float *scratch)
 {
-  const size_t columns = columns_of(count);
+  const size_t width = columns_of(count);
   float *turned = scratch;
-  float *gradient = scratch + columns * outputs;
-  memset(turned, 0, columns * outputs * sizeof *turned);
-  transpose(count, outputs, dy, outputs, turned, columns);
-  AG_VECTOR(multiply)
-  (inputs, columns, outputs, weights, outputs, 1, turned, columns, false, gradient, columns);
-  transpose(inputs, count, gradient, columns, dx, inputs);
+  float *gradient = scratch + width * outputs;
+  memset(turned, 0, width * outputs * sizeof *turned);
+  transpose(dy, outputs, count, outputs, turned, width);
+  ag_multiply(inputs, width, outputs, weights, outputs, 1, turned, width, false, gradient, width);
+  transpose(gradient, width, inputs, count, dx, inputs);
 }
 
 static void weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,
                             const float *dy, float *dw)
 {
-  /* A few rows of dw at a time: they are read and written from memory once, in order. */
-  enum { ROWS = 64 };
+  /* A few rows of dw at a time: they are read and written from memory once, in order. What of x
+   * they need comes together first, out of rows that lie far apart. */
+  enum { ROWS = 64, IMAGES = 32 };
+  float some[IMAGES * ROWS];
   for (size_t first = 0; first < inputs; first += ROWS) {
     const size_t rows = inputs - first < ROWS ? inputs - first : ROWS;
-    AG_VECTOR(multiply)
-    (rows, outputs, count, x + first, 1, inputs, dy, outputs, true, dw + first * outputs, outputs);
+    for (size_t image = 0; image < count; image += IMAGES) {
+      const size_t images = count - image < IMAGES ? count - image : IMAGES;
+      for (size_t i = 0; i < images; ++i)
+        memcpy(some + i * ROWS, x + (image + i) * inputs + first, rows * sizeof *x);
+      ag_multiply(rows, outputs, images, some, 1, ROWS, dy + image * outputs, outputs, true,
+                  dw + first * outputs, outputs);
+    }
   }
 }
 

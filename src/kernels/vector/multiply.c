@@ -7,62 +7,23 @@ enum { ROWS = WIDE == 16 ? 8 : 6 };
 
 typedef float half __attribute__((vector_size(WIDE * 2), aligned(4), may_alias));
 
-/* c[rows, parts vectors] (+)= a b. */
-#define DEFINE_BLOCK(name, vector, rows, parts)                                              \
-  static inline void name(size_t depth, const float *a, size_t row_stride, size_t step,      \
-                          const float *b, size_t ldb, bool accumulate, float *c, size_t ldc) \
-  {                                                                                          \
-    enum { FLOATS = sizeof(vector) / sizeof(float) };                                        \
-    vector sums[rows][parts];                                                                \
-    for (size_t i = 0; i < (rows); ++i) {                                                    \
-      for (size_t v = 0; v < (parts); ++v) {                                                 \
-        const vector *from = (const vector *)(const void *)(c + i * ldc + v * FLOATS);       \
-        sums[i][v] = accumulate ? *from : (vector){0};                                       \
-      }                                                                                      \
-    }                                                                                        \
-    for (size_t p = 0; p < depth; ++p) {                                                     \
-      vector row[parts];                                                                     \
-      for (size_t v = 0; v < (parts); ++v)                                                   \
-        row[v] = *(const vector *)(const void *)(b + p * ldb + v * FLOATS);                  \
-      for (size_t i = 0; i < (rows); ++i) {                                                  \
-        const float value = a[i * row_stride + p * step];                                    \
-        for (size_t v = 0; v < (parts); ++v)                                                 \
-          sums[i][v] += value * row[v];                                                      \
-      }                                                                                      \
-    }                                                                                        \
-    for (size_t i = 0; i < (rows); ++i) {                                                    \
-      for (size_t v = 0; v < (parts); ++v)                                                   \
-        *(vector *)(void *)(c + i * ldc + v * FLOATS) = sums[i][v];                          \
-    }                                                                                        \
-  }
+#define PANEL_NAME panel_of_two
+#define VECTOR wide
+#define PARTS 2
+#include "kernels/vector/multiply_panel.h"
 
-/* All m rows of one panel of columns, which is `width` wide. */
-#define DEFINE_PANEL(name, vector, parts)                                                       \
-  DEFINE_BLOCK(name##_rows, vector, ROWS, parts)                                                \
-  DEFINE_BLOCK(name##_pair, vector, 2, parts)                                                   \
-  DEFINE_BLOCK(name##_one, vector, 1, parts)                                                    \
-  static void name(size_t m, size_t depth, const float *a, size_t row_stride, size_t step,      \
-                   const float *b, size_t ldb, bool accumulate, float *c, size_t ldc)           \
-  {                                                                                             \
-    size_t i = 0;                                                                               \
-    for (; i + ROWS <= m; i += ROWS)                                                            \
-      name##_rows(depth, a + i * row_stride, row_stride, step, b, ldb, accumulate, c + i * ldc, \
-                  ldc);                                                                         \
-    for (; i + 2 <= m; i += 2)                                                                  \
-      name##_pair(depth, a + i * row_stride, row_stride, step, b, ldb, accumulate, c + i * ldc, \
-                  ldc);                                                                         \
-    if (i < m)                                                                                  \
-      name##_one(depth, a + i * row_stride, row_stride, step, b, ldb, accumulate, c + i * ldc,  \
-                 ldc);                                                                          \
-  }
+#define PANEL_NAME panel_of_one
+#define VECTOR wide
+#define PARTS 1
+#include "kernels/vector/multiply_panel.h"
 
-DEFINE_PANEL(panel_of_two, wide, 2)
-DEFINE_PANEL(panel_of_one, wide, 1)
-DEFINE_PANEL(panel_of_half, half, 1)
+#define PANEL_NAME panel_of_half
+#define VECTOR half
+#define PARTS 1
+#include "kernels/vector/multiply_panel.h"
 
-void AG_VECTOR(multiply)(size_t m, size_t n, size_t depth, const float *a, size_t row_stride,
-                         size_t step, const float *b, size_t ldb, bool accumulate, float *c,
-                         size_t ldc)
+void ag_multiply(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
+                 const float *b, size_t ldb, bool accumulate, float *c, size_t ldc)
 {
   const bool packed = ldb == 0;
   size_t j = 0;

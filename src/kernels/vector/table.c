@@ -8,7 +8,9 @@ const ag_variant AG_VECTOR(variant) = {
     .name = EXPANDED_TEXT(AG_VARIANT),
     .lanes = WIDE,
     .winograd = &AG_VECTOR(winograd),
+    .im2col = &AG_VECTOR(im2col),
     .dense = &AG_VECTOR(dense),
     .batch_norm = &AG_VECTOR(batch_norm),
-    .multiply = AG_VECTOR(multiply),
+    .multiply = ag_multiply,
+    .fma_chains = AG_VECTOR(fma_chains),
 };

@@ -46,6 +46,13 @@ static inline wide either(wide_mask mask, wide yes, wide no)
   return (wide)((mask & (wide_mask)yes) | (~mask & (wide_mask)no));
 }
 
+/* Where value is no NaN. */
+static inline wide_mask is_number(wide value)
+{
+  const wide same = value;
+  return value == same;
+}
+
 static inline wide_mask load_bytes(const uint8_t *from)
 {
   return __builtin_convertvector(*(const wide_bytes *)(const void *)from, wide_mask);
@@ -73,11 +80,14 @@ static inline size_t packed_place(size_t depth, size_t n, size_t row, size_t col
 /* c[m, n] (+)= a b over `depth`, n a multiple of AG_CHANNEL_BLOCK. Element (i, p) of a lies at
  * i * row_stride + p * step. b: [depth, n] from row to row `ldb`, or in panels where ldb is 0.
  * Every element is one sum in the order of p, whatever its row and whatever rows are beside it. */
-void AG_VECTOR(multiply)(size_t m, size_t n, size_t depth, const float *a, size_t row_stride,
-                         size_t step, const float *b, size_t ldb, bool accumulate, float *c,
-                         size_t ldc);
+#define ag_multiply AG_VECTOR(multiply)
+void ag_multiply(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
+                 const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);
 
-extern const ag_convolution_kernel AG_VECTOR(winograd);
+/* See ag_variant. */
+double AG_VECTOR(fma_chains)(size_t rounds, float *sum);
+
+extern const ag_convolution_kernel AG_VECTOR(winograd), AG_VECTOR(im2col);
 extern const ag_dense_kernel AG_VECTOR(dense);
 extern const ag_batch_norm_kernel AG_VECTOR(batch_norm);
 

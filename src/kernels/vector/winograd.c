@@ -67,7 +67,7 @@ static bool supports(const ag_convolution_shape *shape)
 static size_t prepared_floats(const ag_convolution_shape *shape)
 {
   const layout all = layout_of(shape, 0);
-  return 2 * POINTS * all.u_plane;
+  return 2 * (size_t)POINTS * all.u_plane;
 }
 
 /* GgG' of the kernels `g`, one a lane, to place `at` of each plane of u. */
@@ -143,9 +143,8 @@ static void forward(const ag_convolution_shape *shape, size_t count, const float
     const size_t some = all.tiles - first < all.block ? all.tiles - first : all.block;
     read_inputs(shape, first, some, x, edge, v, all.v_plane);
     for (size_t p = 0; p < POINTS; ++p) {
-      AG_VECTOR(multiply)
-      (some, all.out, all.in, v + p * all.v_plane, all.in, 1, prepared + p * all.u_plane, 0, false,
-       m + p * all.m_plane, all.out);
+      ag_multiply(some, all.out, all.in, v + p * all.v_plane, all.in, 1, prepared + p * all.u_plane,
+                  0, false, m + p * all.m_plane, all.out);
     }
     write_outputs(shape, first, some, m, all.m_plane, bias, y, chosen);
   }
@@ -167,16 +166,14 @@ static void backward(const ag_convolution_shape *shape, size_t count,
     if (of->dw != NULL) {
       read_inputs(shape, first, some, of->x, edge, v, all.v_plane);
       for (size_t p = 0; p < POINTS; ++p) {
-        AG_VECTOR(multiply)
-        (all.in, all.out, some, v + p * all.v_plane, 1, all.in, m + p * all.m_plane, all.out,
-         first > 0, du + p * all.u_plane, all.out);
+        ag_multiply(all.in, all.out, some, v + p * all.v_plane, 1, all.in, m + p * all.m_plane,
+                    all.out, first > 0, du + p * all.u_plane, all.out);
       }
     }
     if (of->dx != NULL) {
       for (size_t p = 0; p < POINTS; ++p) {
-        AG_VECTOR(multiply)
-        (some, all.in, all.out, m + p * all.m_plane, all.out, 1, turned + p * all.u_plane, 0, false,
-         v + p * all.v_plane, all.in);
+        ag_multiply(some, all.in, all.out, m + p * all.m_plane, all.out, 1,
+                    turned + p * all.u_plane, 0, false, v + p * all.v_plane, all.in);
       }
       add_input_gradients(shape, first, some, v, all.v_plane, of->dx, edge);
     }

@@ -6,9 +6,10 @@
 #include "kernels/vector/winograd_transforms.h"
 
 enum {
-  OUTPUTS = 4,             /* of a tile, along an axis */
-  INPUTS = 6,              /* of a tile, along an axis */
-  POINTS = INPUTS * INPUTS /* of a tile in the transformed domain */
+  OUTPUTS = 4,                 /* of a tile, along an axis */
+  INPUTS = 6,                  /* of a tile, along an axis */
+  RESULTS = OUTPUTS * OUTPUTS, /* of a tile */
+  POINTS = INPUTS * INPUTS     /* of a tile in the transformed domain */
 };
 
 static inline size_t tiles_down(const ag_convolution_shape *shape)
@@ -63,7 +64,7 @@ static inline void find_inputs(const ag_convolution_shape *shape, const place *a
 
 /* Of a tile's results: 4x4, or 2x2 where they are pooled. Returns how many along an axis. */
 static inline size_t find_results(const ag_convolution_shape *shape, const place *at,
-                                  size_t offsets[OUTPUTS * OUTPUTS])
+                                  size_t offsets[RESULTS])
 {
   const size_t side = shape->pooled ? OUTPUTS / 2 : OUTPUTS;
   find_pixels(side, (ptrdiff_t)(at->row * side), (ptrdiff_t)(at->column * side), at->image,
@@ -117,7 +118,7 @@ static inline wide largest_of_four(const wide *z, wide_mask *which)
 #pragma GCC unroll 36
   for (int q = 1; q < 4; ++q) {
     const wide value = z[q / 2 * INPUTS + q % 2];
-    const wide_mask larger = ~(value <= best) & (best == best);
+    const wide_mask larger = ~(value <= best) & is_number(best);
     best = either(larger, value, best);
     *which = (larger & q) | (~larger & *which);
   }
@@ -130,7 +131,7 @@ static inline void write_results(const ag_convolution_shape *shape, const wide z
 {
   if (!shape->pooled) {
 #pragma GCC unroll 36
-    for (size_t p = 0; p < OUTPUTS * OUTPUTS; ++p) {
+    for (size_t p = 0; p < RESULTS; ++p) {
       const wide value = z[p / OUTPUTS * INPUTS + p % OUTPUTS];
       if (offsets[p] == nowhere) continue;
       store(y + offsets[p], shape->relu ? keep(~(value < 0), value) : value);
@@ -159,7 +160,7 @@ static void write_outputs(const ag_convolution_shape *shape, size_t first, size_
   const size_t channels = shape->out_channels;
   for (size_t t = 0; t < count; ++t, m += channels) {
     const place at = place_of(shape, first + t);
-    size_t offsets[OUTPUTS * OUTPUTS];
+    size_t offsets[RESULTS];
     find_results(shape, &at, offsets);
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];
@@ -202,7 +203,7 @@ static inline void read_results(const ag_convolution_shape *shape,
     return;
   }
 #pragma GCC unroll 36
-  for (size_t p = 0; p < OUTPUTS * OUTPUTS; ++p) {
+  for (size_t p = 0; p < RESULTS; ++p) {
     const bool inside = offsets[p] != nowhere;
     wide dy = load(inside ? of->dy + offsets[p] + c : edge + c);
     if (shape->relu) dy = keep(load(of->y + (inside ? offsets[p] : 0) + c) > 0, dy);
@@ -237,7 +238,7 @@ static void read_gradients(const ag_convolution_shape *shape, size_t first, size
   const size_t channels = shape->out_channels;
   for (size_t t = 0; t < count; ++t, m += channels) {
     const place at = place_of(shape, first + t);
-    size_t offsets[OUTPUTS * OUTPUTS];
+    size_t offsets[RESULTS];
     find_results(shape, &at, offsets);
     for (size_t c = 0; c < channels; c += WIDE) {
       wide tile[POINTS];

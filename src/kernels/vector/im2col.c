@@ -1,10 +1,7 @@
-/* Convolution of any shape as a matrix product: the windows of one image become the rows of a
- * matrix ("im2col"), [out_height * out_width, kernel * kernel * in_used].
- * One image at a time: the rows of OpenBLAS's products are not all computed alike, so an image
- * that shared its product with others could change with their number. */
-#include "kernels/convolution.h"
-
-#include <string.h>
+/* Convolution of any shape as a matrix product: the windows of one image, while they are in the
+ * cache, are the rows of a matrix ("im2col"), [out_height * out_width, kernel * kernel * in_used].
+ */
+#include "kernels/vector/vector.h"
 
 static size_t in_floats(const ag_convolution_shape *shape)
 {
@@ -26,6 +23,12 @@ static size_t result_floats(const ag_convolution_shape *shape)
 static size_t window_floats(const ag_convolution_shape *shape)
 {
   return shape->kernel * shape->kernel * shape->in_used;
+}
+
+/* Floats from row to row: the gradient of the inputs is a product with whole vectors of them. */
+static size_t row_floats(const ag_convolution_shape *shape)
+{
+  return ag_round_up(window_floats(shape), AG_CHANNEL_BLOCK);
 }
 
 /* ---- windows ---- */
@@ -55,7 +58,7 @@ static void gather_windows(const ag_convolution_shape *shape, const float *x, fl
   const size_t used = shape->in_used;
   for (size_t i = 0; i < shape->out_height; ++i) {
     const overlap rows = overlap_of(shape, i, shape->in_height);
-    for (size_t j = 0; j < shape->out_width; ++j, matrix += window_floats(shape)) {
+    for (size_t j = 0; j < shape->out_width; ++j, matrix += row_floats(shape)) {
       const overlap columns = overlap_of(shape, j, shape->in_width);
       const size_t run = columns.last - columns.first;
       if (run < shape->kernel || rows.last - rows.first < shape->kernel) {
@@ -81,7 +84,7 @@ static void scatter_windows(const ag_convolution_shape *shape, const float *matr
   memset(dx, 0, in_floats(shape) * sizeof *dx);
   for (size_t i = 0; i < shape->out_height; ++i) {
     const overlap rows = overlap_of(shape, i, shape->in_height);
-    for (size_t j = 0; j < shape->out_width; ++j, matrix += window_floats(shape)) {
+    for (size_t j = 0; j < shape->out_width; ++j, matrix += row_floats(shape)) {
       const overlap columns = overlap_of(shape, j, shape->in_width);
       for (size_t p = rows.first; p < rows.last; ++p) {
         const size_t row = rows.pixel + (p - rows.first);
@@ -100,38 +103,46 @@ static void scatter_windows(const ag_convolution_shape *shape, const float *matr
 
 /* ---- what follows the convolution, for one image ---- */
 
-/* The first largest of the 2x2 values at z, a NaN being larger than all. */
-static uint8_t largest_of_four(const ag_convolution_shape *shape, const float *z)
+/* The first largest of the 2x2 values at z with their bias, a NaN being larger than all; `which`:
+ * its place. The bias comes first: it may round values to equals. */
+static float largest_of_four(const ag_convolution_shape *shape, const float *z, float bias,
+                             size_t *which)
 {
-  const size_t channels = shape->out_channels;
-  uint8_t best = 0;
-  float largest = z[0];
-  for (uint8_t q = 1; q < 4; ++q) {
-    const float value = z[(q / 2 * shape->out_width + q % 2) * channels];
+  float largest = z[0] + bias;
+  *which = 0;
+  for (size_t q = 1; q < 4; ++q) {
+    const float value = z[(q / 2 * shape->out_width + q % 2) * shape->out_channels] + bias;
     if (value <= largest || largest != largest) continue;
-    best = q;
     largest = value;
+    *which = q;
   }
-  return best;
+  return largest;
 }
 
-/* z of one image becomes y, which may be z where nothing is pooled. */
-static void make_results(const ag_convolution_shape *shape, const float *z, float *y,
-                         uint8_t *chosen)
+/* z of one image, to which the bias is still to be added, becomes y; y may be z where nothing is
+ * pooled. */
+static void make_results(const ag_convolution_shape *shape, const float *bias, const float *z,
+                         float *y, uint8_t *chosen)
 {
   const size_t channels = shape->out_channels;
+  const bool relu = shape->relu;
   if (!shape->pooled) {
-    if (shape->relu) ag_relu_forward(out_pixels(shape) * channels, z, y);
+    for (size_t pixel = 0; pixel < out_pixels(shape); ++pixel, z += channels, y += channels) {
+      for (size_t c = 0; c < channels; ++c) {
+        const float value = z[c] + bias[c];
+        y[c] = relu && value < 0 ? 0 : value;
+      }
+    }
     return;
   }
   for (size_t i = 0; i < ag_convolution_result_height(shape); ++i) {
     for (size_t j = 0; j < ag_convolution_result_width(shape); ++j) {
       const float *window = z + (2 * i * shape->out_width + 2 * j) * channels;
       for (size_t c = 0; c < channels; ++c, ++y, ++chosen) {
-        const uint8_t q = largest_of_four(shape, window + c);
-        const float value = window[(q / 2 * shape->out_width + q % 2) * channels + c];
-        *y = shape->relu && value < 0 ? 0 : value;
-        *chosen = shape->relu && !(value > 0) ? AG_CHOSEN_NONE : q;
+        size_t q = 0;
+        const float value = largest_of_four(shape, window + c, bias[c], &q);
+        *y = relu && value < 0 ? 0 : value;
+        *chosen = (uint8_t)(relu && !(value > 0) ? AG_CHOSEN_NONE : q);
       }
     }
   }
@@ -139,14 +150,18 @@ static void make_results(const ag_convolution_shape *shape, const float *z, floa
 
 /* dz of one image from dy, and y or chosen: the image's own. */
 static void make_gradients(const ag_convolution_shape *shape, const float *y, const uint8_t *chosen,
-                           const float *dy, float *dz)
+                           const float *dy, float *restrict dz)
 {
   const size_t channels = shape->out_channels;
+  const size_t floats = out_pixels(shape) * channels;
   if (!shape->pooled) {
-    ag_relu_backward(out_pixels(shape) * channels, y, dy, dz);
+    for (size_t i = 0; i < floats; ++i) {
+      const float gradient = dy[i]; /* read in any case: the compiler may not decide that */
+      dz[i] = y[i] > 0 ? gradient : 0;
+    }
     return;
   }
-  memset(dz, 0, out_pixels(shape) * channels * sizeof *dz);
+  memset(dz, 0, floats * sizeof *dz);
   for (size_t i = 0; i < ag_convolution_result_height(shape); ++i) {
     for (size_t j = 0; j < ag_convolution_result_width(shape); ++j) {
       float *window = dz + (2 * i * shape->out_width + 2 * j) * channels;
@@ -158,6 +173,16 @@ static void make_gradients(const ag_convolution_shape *shape, const float *y, co
   }
 }
 
+static void add_bias_gradient(const ag_convolution_shape *shape, const float *restrict dz,
+                              float *restrict db)
+{
+  const size_t channels = shape->out_channels;
+  for (size_t pixel = 0; pixel < out_pixels(shape); ++pixel, dz += channels) {
+    for (size_t c = 0; c < channels; ++c)
+      db[c] += dz[c];
+  }
+}
+
 /* ---- the row of the table ---- */
 
 static bool supports(const ag_convolution_shape *shape)
@@ -166,20 +191,31 @@ static bool supports(const ag_convolution_shape *shape)
   return true;
 }
 
+/* The weights without the rows of padding channels, and their transpose in rows like the matrix's.
+ */
 static size_t prepared_floats(const ag_convolution_shape *shape)
 {
-  return window_floats(shape) * shape->out_channels;
+  return (window_floats(shape) + row_floats(shape)) * shape->out_channels;
 }
 
-/* Leaves out the rows of the padding channels. */
 static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts,
                     const float *weights, float *prepared)
 {
-  const size_t positions = shape->kernel * shape->kernel;
-  const size_t used = shape->in_used * shape->out_channels;
-  for (size_t p = positions * part / parts; p < positions * (part + 1) / parts; ++p) {
-    memcpy(prepared + p * used, weights + p * shape->in_channels * shape->out_channels,
-           used * sizeof *prepared);
+  const size_t window = window_floats(shape);
+  const size_t row = row_floats(shape);
+  const size_t outputs = shape->out_channels;
+  float *turned = prepared + window * outputs;
+  for (size_t i = row * part / parts; i < row * (part + 1) / parts; ++i) {
+    if (i >= window) {
+      for (size_t o = 0; o < outputs; ++o)
+        turned[o * row + i] = 0;
+      continue;
+    }
+    const float *from = weights +
+                        (i / shape->in_used * shape->in_channels + i % shape->in_used) * outputs;
+    memcpy(prepared + i * outputs, from, outputs * sizeof *prepared);
+    for (size_t o = 0; o < outputs; ++o)
+      turned[o * row + i] = from[o];
   }
 }
 
@@ -187,7 +223,8 @@ static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts
 static size_t scratch_floats(const ag_convolution_shape *shape, size_t count)
 {
   (void)count;
-  return out_pixels(shape) * (window_floats(shape) + shape->out_channels) + prepared_floats(shape);
+  return out_pixels(shape) * (row_floats(shape) + shape->out_channels) +
+         window_floats(shape) * shape->out_channels;
 }
 
 static void forward(const ag_convolution_shape *shape, size_t count, const float *x,
@@ -196,16 +233,13 @@ static void forward(const ag_convolution_shape *shape, size_t count, const float
 {
   const size_t pixels = out_pixels(shape);
   const size_t outputs = shape->out_channels;
-  const size_t window = window_floats(shape);
+  float *z = scratch + pixels * row_floats(shape);
   for (size_t image = 0; image < count; ++image) {
-    float *result = y + image * result_floats(shape);
-    float *z = shape->pooled ? scratch + pixels * window : result;
+    const size_t at = image * result_floats(shape);
     gather_windows(shape, x + image * in_floats(shape), scratch);
-    for (size_t pixel = 0; pixel < pixels; ++pixel)
-      memcpy(z + pixel * outputs, bias, outputs * sizeof *z);
-    ag_gemm(false, false, pixels, outputs, window, scratch, window, prepared, outputs, true, z,
-            outputs);
-    make_results(shape, z, result, shape->pooled ? chosen + image * result_floats(shape) : NULL);
+    ag_multiply(pixels, outputs, window_floats(shape), scratch, row_floats(shape), 1, prepared,
+                outputs, false, z, outputs);
+    make_results(shape, bias, z, y + at, shape->pooled ? chosen + at : NULL);
   }
 }
 
@@ -225,8 +259,10 @@ static void backward(const ag_convolution_shape *shape, size_t count,
   const size_t pixels = out_pixels(shape);
   const size_t outputs = shape->out_channels;
   const size_t window = window_floats(shape);
+  const size_t row = row_floats(shape);
+  const float *turned = of->prepared + window * outputs;
   float *matrix = of->scratch;
-  float *own = matrix + pixels * window;
+  float *own = matrix + pixels * row;
   float *dw = own + pixels * outputs;
   for (size_t image = 0; image < count; ++image) {
     const size_t at = image * result_floats(shape);
@@ -238,20 +274,18 @@ static void backward(const ag_convolution_shape *shape, size_t count,
     }
     if (of->dw != NULL) {
       gather_windows(shape, of->x + image * in_floats(shape), matrix);
-      ag_gemm(true, false, window, outputs, pixels, matrix, window, dz, outputs, image > 0, dw,
-              outputs);
-      ag_bias_gradient(pixels, outputs, dz, of->db);
+      ag_multiply(window, outputs, pixels, matrix, 1, row, dz, outputs, image > 0, dw, outputs);
+      add_bias_gradient(shape, dz, of->db);
     }
     if (of->dx != NULL) {
-      ag_gemm(false, true, pixels, window, outputs, dz, outputs, of->prepared, outputs, false,
-              matrix, window);
+      ag_multiply(pixels, row, outputs, dz, outputs, 1, turned, row, false, matrix, row);
       scatter_windows(shape, matrix, of->dx + image * in_floats(shape));
     }
   }
   if (of->dw != NULL) add_weight_gradient(shape, dw, of->dw);
 }
 
-const ag_convolution_kernel ag_convolution_im2col = {
+const ag_convolution_kernel AG_VECTOR(im2col) = {
     .name = "im2col",
     .supports = supports,
     .prepared_floats = prepared_floats,
