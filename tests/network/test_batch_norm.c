@@ -170,8 +170,9 @@ static void folded_is_the_same_function(void **state)
     if (ag_variant_find(instructions[i / 2]) == NULL) continue;
     for (size_t apart = 0; apart < 2; ++apart) {
       ag_layer_list list = wide_list(apart == 1);
-      strcpy(list.kernels.instructions, instructions[i / 2]);
-      strcpy(list.kernels.convolution, ways[i % 2]);
+      list.kernels = (ag_kernel_choice){0};
+      memcpy(list.kernels.instructions, instructions[i / 2], strlen(instructions[i / 2]));
+      memcpy(list.kernels.convolution, ways[i % 2], strlen(ways[i % 2]));
       networks[apart] = make(&list);
       assert_true(strcmp(kernel_of(networks[apart], "conv"), ways[i % 2]) == 0);
       answers[apart] = answer_of(networks[apart]);

@@ -47,7 +47,7 @@ static const ag_layer_description layers[] = {{.kind = "normalize", .name = "nor
                                               DENSE(2, CLASSES)};
 
 /* Rows of the layers norm1 ... norm5: pixels of the shard. */
-static const size_t rows[] = {IMAGES * 96, IMAGES * 24, IMAGES * 24, IMAGES * 6, IMAGES};
+static const size_t rows[] = {576, 144, 144, 36, IMAGES};
 
 static test_tensor tensor(const char *group, const char *name)
 {

@@ -274,28 +274,26 @@ static ag_status write_case(const char *folder)
   char *block = NULL;
   char path[AG_PATH_SIZE];
   hid_t file = H5I_INVALID_HID;
-  subject base = {.name = "base", .steps = 3, .batch = 16, .images = 16, .rate = 0.01};
-  subject norm = {.name = "base-norm", .steps = 3, .batch = 16, .images = 16, .rate = 0.01};
-  subject small = {.name = "small", .steps = 250, .batch = 32, .images = 256, .rate = 0.02};
+  subject all[] = {{.name = "base", .steps = 3, .batch = 16, .images = 16, .rate = 0.01},
+                   {.name = "base-norm", .steps = 3, .batch = 16, .images = 16, .rate = 0.01},
+                   {.name = "small", .steps = 250, .batch = 32, .images = 256, .rate = 0.02}};
+  const subject *small = &all[2];
   AG_TRY(ag_path_join(path, sizeof path, "%s/case.h5", folder));
   AG_TRY(ag_hdf5_create(path, &file));
   AG_TRY(make_dataset(&dataset, &block));
-  AG_TRY(prepare(folder, &dataset, &base));
-  AG_TRY(prepare(folder, &dataset, &norm));
-  AG_TRY(prepare(folder, &dataset, &small));
-  AG_TRY(write_images(file, &dataset, &base));
-  AG_TRY(write_images(file, &dataset, &norm));
-  AG_TRY(write_images(file, &dataset, &small));
+  for (size_t i = 0; i < 3; ++i) {
+    AG_TRY(prepare(folder, &dataset, &all[i]));
+    AG_TRY(write_images(file, &dataset, &all[i]));
+  }
   for (size_t i = 0; i < 2; ++i) {
-    AG_TRY(attack(file, &dataset, &small, "fgsm", epsilons[i], i));
-    AG_TRY(attack(file, &dataset, &small, "pgd", epsilons[i], i));
+    AG_TRY(attack(file, &dataset, small, "fgsm", epsilons[i], i));
+    AG_TRY(attack(file, &dataset, small, "pgd", epsilons[i], i));
   }
   AG_TRY(ag_hdf5_save(file, path));
 cleanup:
   ag_hdf5_close(&file, &status);
-  ag_network_destroy(&base.network);
-  ag_network_destroy(&norm.network);
-  ag_network_destroy(&small.network);
+  for (size_t i = 0; i < 3; ++i)
+    ag_network_destroy(&all[i].network);
   ag_release(&block);
   return status;
 }
