@@ -24,7 +24,7 @@ training:
   epochs: 1
   batch: 16
   shard: 8
-  schedule: {{kind: constant, peak: 0.02}}
+  schedule: {{kind: constant, peak: 0.005}}
 defenses: {defenses}
 attacks: [{{kind: fgsm}}, {{kind: pgd, steps: 2}}]
 epsilons: [0, 8/255]
