@@ -103,20 +103,40 @@ static void scatter_windows(const ag_convolution_shape *shape, const float *matr
 
 /* ---- what follows the convolution, for one image ---- */
 
-/* The first largest of the 2x2 values at z with their bias, a NaN being larger than all; `which`:
- * its place. The bias comes first: it may round values to equals. */
-static float largest_of_four(const ag_convolution_shape *shape, const float *z, float bias,
-                             size_t *which)
+/* A block of channels: they come in whole blocks, on every instruction set. */
+typedef float block __attribute__((vector_size(AG_CHANNEL_BLOCK * 4), aligned(4), may_alias));
+typedef int32_t block_mask __attribute__((vector_size(AG_CHANNEL_BLOCK * 4), may_alias));
+typedef uint8_t block_bytes __attribute__((vector_size(AG_CHANNEL_BLOCK), aligned(1), may_alias));
+
+/* Floats from the first value of a 2x2 window of z to its q-th. */
+static size_t window_place(const ag_convolution_shape *shape, size_t q)
 {
-  float largest = z[0] + bias;
-  *which = 0;
-  for (size_t q = 1; q < 4; ++q) {
-    const float value = z[(q / 2 * shape->out_width + q % 2) * shape->out_channels] + bias;
-    if (value <= largest || largest != largest) continue;
-    largest = value;
-    *which = q;
+  return (q / 2 * shape->out_width + q % 2) * shape->out_channels;
+}
+
+/* The result of one window of z, for all channels: the first largest with its bias, a NaN being
+ * larger than all. The bias comes first: it may round values to equals. */
+static void pool_window(const ag_convolution_shape *shape, const float *bias, const float *z,
+                        float *y, uint8_t *chosen)
+{
+  for (size_t c = 0; c < shape->out_channels; c += AG_CHANNEL_BLOCK) {
+    const block add = *(const block *)(const void *)(bias + c);
+    block largest = *(const block *)(const void *)(z + c) + add;
+    block_mask which = {0};
+    for (int32_t q = 1; q < 4; ++q) {
+      const float *from = z + window_place(shape, (size_t)q) + c;
+      const block value = *(const block *)(const void *)from + add;
+      const block_mask larger = ~(value <= largest) & (largest == largest);
+      largest = (block)((larger & (block_mask)value) | (~larger & (block_mask)largest));
+      which = (larger & q) | (~larger & which);
+    }
+    if (shape->relu) {
+      which = ((largest > 0) & which) | (~(largest > 0) & AG_CHOSEN_NONE);
+      largest = (block)(~(largest < 0) & (block_mask)largest);
+    }
+    *(block *)(void *)(y + c) = largest;
+    *(block_bytes *)(void *)(chosen + c) = __builtin_convertvector(which, block_bytes);
   }
-  return largest;
 }
 
 /* z of one image, to which the bias is still to be added, becomes y; y may be z where nothing is
@@ -137,13 +157,9 @@ static void make_results(const ag_convolution_shape *shape, const float *bias, c
   }
   for (size_t i = 0; i < ag_convolution_result_height(shape); ++i) {
     for (size_t j = 0; j < ag_convolution_result_width(shape); ++j) {
-      const float *window = z + (2 * i * shape->out_width + 2 * j) * channels;
-      for (size_t c = 0; c < channels; ++c, ++y, ++chosen) {
-        size_t q = 0;
-        const float value = largest_of_four(shape, window + c, bias[c], &q);
-        *y = relu && value < 0 ? 0 : value;
-        *chosen = (uint8_t)(relu && !(value > 0) ? AG_CHOSEN_NONE : q);
-      }
+      pool_window(shape, bias, z + (2 * i * shape->out_width + 2 * j) * channels, y, chosen);
+      y += channels;
+      chosen += channels;
     }
   }
 }
