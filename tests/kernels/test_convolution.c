@@ -1,5 +1,6 @@
 /* Convolution, by every kernel of every instruction set that this machine runs, with nothing behind
- * it: against loops in double, the adjoint identities, central differences, and PyTorch. */
+ * it: against loops in double, the adjoint identities, central differences; and against PyTorch,
+ * with ReLU and pooling as well. */
 #include "support/convolutions.h"
 
 /* Images, height, width, channels in and out (unpadded), kernel, stride, padding. */
@@ -190,9 +191,11 @@ static void check_with_pytorch(size_t index)
                            oihw[2],
                            (size_t)parameters[0],
                            (size_t)parameters[1]};
+  const bool relu = parameters[2] > 0.0F;
+  const bool pooled = parameters[3] > 0.0F;
   free(parameters);
   convolution d;
-  if (!convolution_measure(sizes, false, false, &d)) {
+  if (!convolution_measure(sizes, relu, pooled, &d)) {
     free(x.values);
     free(weights);
     return;
@@ -211,7 +214,7 @@ static void check_with_pytorch(size_t index)
   float *dw = test_floats(d.w_floats);
   float *db = test_floats(d.shape.out_channels);
   convolution_forward(&d, y);
-  convolution_backward(&d, NULL, dw, db, dx);
+  convolution_backward(&d, y, dw, db, dx);
   assert_close(y, want_y, d.y_floats, convolution_allowed(want_y, d.y_floats), 1e-5);
   assert_close(dx, want_dx, d.x_floats, convolution_allowed(want_dx, d.x_floats), 1e-5);
   assert_close(dw, want_dw, d.w_floats, convolution_allowed(want_dw, d.w_floats), 1e-5);
@@ -225,7 +228,7 @@ static void check_with_pytorch(size_t index)
 static void agrees_with_pytorch(void **state)
 {
   (void)state;
-  for (size_t index = 0; index < 6; ++index)
+  for (size_t index = 0; index < 10; ++index)
     check_with_pytorch(index);
 }
 
