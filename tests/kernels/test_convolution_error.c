@@ -1,5 +1,6 @@
 /* How exact the convolutions are, and what their bits may not depend on: the company of an image,
- * the parts in which weights are prepared, which gradients are wanted, and what lay in scratch. */
+ * the parts in which weights are prepared, which gradients are wanted, padding, and what lay in
+ * scratch. */
 #include "support/convolutions.h"
 
 /* Images, height, width, channels in and out (unpadded), kernel, stride, padding. */
@@ -107,6 +108,56 @@ static void images_do_not_depend_on_each_other(void **state)
   }
 }
 
+/* im2col never looks at channels that are padding, and results have the bits that they have with
+ * them. */
+static void padding_channels_are_left_out(void **state)
+{
+  (void)state;
+  if (strcmp(convolution_name, "im2col") != 0) return;
+  for (size_t index = 0; index < (size_t)CASES * COMBINATIONS; ++index) {
+    convolution d;
+    convolution all; /* `in_used` left out */
+    if (!start(index, &d) || !start(index, &all)) continue;
+    const size_t stride = d.shape.in_channels;
+    const size_t positions = d.shape.kernel * d.shape.kernel;
+    all.shape.in_used = 0;
+    assert_int_equal(ag_convolution_shape_complete(&all.shape), AG_OK);
+    assert_int_equal(all.shape.in_used, stride);
+    free(all.scratch);
+    free(all.prepared);
+    all.scratch = test_floats(all.kernel->scratch_floats(&all.shape, all.count));
+    all.prepared = test_floats(all.kernel->prepared_floats(&all.shape));
+    convolution_prepare(&all);
+    for (size_t row = 0; row < d.x_rows; ++row)
+      convolution_spoil(d.x + row * stride + d.in, stride - d.in);
+    for (size_t p = 0; p < positions; ++p) {
+      convolution_spoil(d.weights + (p * stride + d.in) * d.shape.out_channels,
+                        (stride - d.in) * d.shape.out_channels);
+    }
+    convolution_prepare(&d);
+    convolution *const both[] = {&d, &all};
+    float *y[2];
+    float *dx[2];
+    float *dw[2];
+    for (size_t k = 0; k < 2; ++k) {
+      y[k] = test_floats(d.y_floats);
+      dx[k] = test_floats(d.x_floats);
+      dw[k] = test_floats(d.w_floats + d.shape.out_channels);
+      convolution_forward(both[k], y[k]);
+      convolution_backward(both[k], y[k], dw[k], dw[k] + d.w_floats, dx[k]);
+    }
+    assert_same_bits(y[0], y[1], d.y_floats);
+    assert_same_bits(dx[0], dx[1], d.x_floats);
+    assert_same_bits(dw[0], dw[1], d.w_floats + d.shape.out_channels);
+    for (size_t k = 0; k < 2; ++k) {
+      free(y[k]);
+      free(dx[k]);
+      free(dw[k]);
+      convolution_stop(both[k]);
+    }
+  }
+}
+
 /* Whoever prepares which part, and in whatever order. */
 static void parts_prepare_the_same_bits(void **state)
 {
@@ -183,6 +234,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(errors_are_small),
       cmocka_unit_test(images_do_not_depend_on_each_other),
+      cmocka_unit_test(padding_channels_are_left_out),
       cmocka_unit_test(parts_prepare_the_same_bits),
       cmocka_unit_test(gradients_do_not_depend_on_each_other),
       cmocka_unit_test(forward_does_not_depend_on_scratch),
