@@ -6,8 +6,8 @@
 static const ag_dense_kernel *kernel;
 
 /* Images, inputs, outputs; the last two without padding. */
-static const size_t cases[][3] = {{1, 1, 1},    {1, 20, 10},   {3, 7, 17}, {16, 33, 8},
-                                  {5, 64, 100}, {33, 130, 43}, {70, 65, 9}};
+static const size_t cases[][3] = {{1, 1, 1},    {1, 20, 10},   {3, 7, 17},  {16, 33, 8},
+                                  {5, 64, 100}, {33, 130, 43}, {70, 65, 9}, {9, 72, 24}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 typedef struct dense_data {
