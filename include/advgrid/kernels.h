@@ -21,7 +21,7 @@ static inline size_t ag_channels_padded(size_t channels)
   return ag_round_up(channels, AG_CHANNEL_BLOCK);
 }
 
-/* ---- matrix product -------------------------------------------------------- */
+/* ---- OpenBLAS's matrix product: what advgrid's own is held against ------------- */
 
 /** c[m,n] = op(a) op(b) (+ c where accumulate), row-major; op(a) is [m,k], op(b) [k,n];
  *  a transposed operand is stored [k,m] or [n,k]. lda, ldb, ldc: floats from row to row.
@@ -110,8 +110,9 @@ typedef struct ag_convolution_kernel {
                    const ag_convolution_backward *call);
 } ag_convolution_kernel;
 
-/** The way to compute a shape: `name` where it supports it, else, and with "auto", the fastest that
- *  does; im2col takes any. Static. */
+/** The way to compute a shape: `name` where it supports it, else, as with "auto" or an empty name,
+ *  the fastest that does; im2col takes any. Static. */
+enum { AG_WINOGRAD_CHANNELS = 16 }; /* on either side: fewer go to im2col */
 const ag_convolution_kernel *ag_convolution_choose(const ag_variant *variant, const char *name,
                                                    const ag_convolution_shape *shape);
 

@@ -99,10 +99,11 @@ void ag_parameter_import(const ag_parameter *parameter, const float *file, float
 
 typedef struct ag_network ag_network;
 
-/** Infers and checks every shape; parameters are zero, deviations of pixels 1. A convolution takes
- * the ReLU and the 2x2 max pooling behind it into its own pass. list: copied. Fails with
- * AG_INVALID_ARGUMENT and the layer's name where a shape does not fit, or where this processor does
- * not run the kernels asked for. */
+/** Infers and checks every shape; parameters are zero, but deviations of pixels, and the weight and
+ *  variance of a batch normalisation, 1. A convolution takes the ReLU and the 2x2 max pooling
+ * behind it into its own pass, in evaluation the batch normalisation between too. list: copied.
+ * Fails with AG_INVALID_ARGUMENT and the layer's name where a shape does not fit, or where this
+ * processor does not run the kernels asked for. */
 ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t classes,
                             ag_network **network);
 void ag_network_destroy(ag_network **network);
@@ -129,7 +130,8 @@ const ag_parameter *ag_network_parameter(const ag_network *network, size_t index
 ag_status ag_network_digest(const ag_network *network, ag_digest *digest);
 
 /** He et al. 2015 (arXiv:1502.01852): weights N(0, gain^2 * 2 / fan-in), biases 0; mean and
- *  deviation: [channels] of the pixels, for the normalising layer. Depends on seed alone. */
+ *  deviation: [channels] of the pixels, for the normalising layer; a batch normalisation starts as
+ *  ag_network_create has it. Depends on seed alone. Passes wait for ag_network_prepare then. */
 void ag_network_initialise(ag_network *network, uint64_t seed, const float *mean,
                            const float *deviation);
 
@@ -189,13 +191,15 @@ typedef struct ag_pass {
   const uint32_t *samples; /* [count] the images' numbers in their dataset */
 } ag_pass;
 
-/** logits[count, logit stride] of images[count, input shape], channels padded. The result is
- *  borrowed from the workspace until its next forward pass. */
+/** logits[count, logit stride] of images[count, input shape], channels padded. The network is
+ *  prepared for such a pass (asserted). The result is borrowed from the workspace until its next
+ *  forward pass. */
 const float *ag_network_forward(const ag_network *network, ag_workspace *workspace,
                                 const ag_pass *pass, const float *images, size_t count);
 
 /** The backward pass of the last forward one, for dlogits[count, logit stride].
- *  gradients: the block's layout, accumulated; NULL: no weight gradient is computed.
+ *  gradients: the block's layout, accumulated; NULL: no weight gradient is computed, and so it must
+ *  be in evaluation where there is batch normalisation (asserted).
  *  dimages: [count, input shape], overwritten; NULL: no gradient to the input is computed. */
 void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
                          float *gradients, float *dimages);
@@ -209,7 +213,8 @@ ag_status ag_model_save(const ag_network *network, const char *path, const char 
                         const char *key);
 /** Fills in the network's block. Names and shapes must be the network's and every value finite
  *  and in the parameter's range, else AG_BAD_MODEL with the file, the parameter and what was
- *  expected. key: receives the attribute, empty where there is none; may be NULL. */
+ *  expected. key: receives the attribute, empty where there is none; may be NULL. Passes wait for
+ *  ag_network_prepare then. */
 ag_status ag_model_load(ag_network *network, const char *path, char key[AG_DIGEST_TEXT_SIZE]);
 
 #endif

@@ -9,7 +9,8 @@
 /* Blocks side by side. Under 32 the compiler unrolls the loop over them before it sees a vector. */
 enum { LANES = 64, WORDS = 4 * LANES };
 
-/* On x86-64 there is a version for AVX-512, chosen as the program runs. */
+/* On x86-64 there is a version for AVX-512, chosen as the program runs and whatever kernels a job
+ * asks for, since its numbers are the same to the bit. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define WIDE_TARGET \
   __attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512"), noinline))

@@ -1,4 +1,5 @@
-/* The matrix product, and the one place that knows which BLAS computes it.
+/* OpenBLAS's matrix product, by which the tests and the benchmark judge advgrid's own: the one
+ * place that knows BLAS.
  * OpenBLAS may be called from several threads at once in its pthread build alone: the
  * sequential build then gives wrong products, the OpenMP build lets one thread wait. */
 #include "advgrid/kernels.h"

@@ -12,6 +12,16 @@ enum {
   FILE_GROWTH = 1 << 20
 };
 
+void ag_hdf5_version(char out[32])
+{
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  memset(out, 0, 32);
+  if (H5get_libversion(&major, &minor, &release) < 0) return;
+  snprintf(out, 32, "%u.%u.%u", major, minor, release);
+}
+
 /* ---- errors ---------------------------------------------------------------- */
 
 void ag_hdf5_printing_stop(ag_hdf5_printing *before)

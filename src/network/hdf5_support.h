@@ -1,5 +1,6 @@
 /* What the model and the result files share of HDF5: errors as messages, files built in memory
- * and written whole, texts and datasets. Only model_file.c and store/results*.c include this. */
+ * and written whole, texts and datasets. model_file.c, store/results*.c and store/provenance.c
+ * include this, and nothing else. */
 #ifndef ADVGRID_NETWORK_HDF5_SUPPORT_H
 #define ADVGRID_NETWORK_HDF5_SUPPORT_H
 
@@ -17,6 +18,9 @@
       goto cleanup;                                       \
     }                                                     \
   } while (0)
+
+/** The version of the library that runs, "1.10.8"; empty where it does not say. */
+void ag_hdf5_version(char out[32]);
 
 /* HDF5's own printing of errors, as it was before it was switched off. */
 typedef struct ag_hdf5_printing {

@@ -1,5 +1,5 @@
 /* Batch normalisation over the images of a shard, with running statistics for evaluation. There a
- * convolution in front takes it in (see network.c), and this layer is left out. */
+ * convolution directly in front takes it in (see sequence.c), and this layer is left out. */
 #include "network/layer.h"
 
 #include <string.h>
@@ -79,6 +79,7 @@ static void backward(const ag_layer_call *call)
   float *dbeta = NULL;
   if (call->pass->training) {
     const bool wanted = call->gradients != NULL;
+    if (!wanted) memset(call->scratch, 0, 2 * channels * sizeof *call->scratch);
     dgamma = wanted ? ag_layer_gradients(call, GAMMA) : call->scratch;
     dbeta = wanted ? ag_layer_gradients(call, BETA) : call->scratch + channels;
   }

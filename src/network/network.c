@@ -66,6 +66,7 @@ ag_status ag_network_create(const ag_layer_list *list, ag_shape input, size_t cl
   ag_status status = AG_OK;
   ag_network *network = NULL;
   *out = NULL;
+  if (list->count == 0) return ag_fail(AG_INVALID_ARGUMENT, "a network needs at least one layer");
   AG_TRY(ag_allocate(1, sizeof *network, &network));
   *out = network;
   network->input = input;

@@ -50,11 +50,6 @@ static void take_in(const ag_layer_list *list, const ag_sequence *training, ag_l
   if (layer->pooled) ++layer->end;
 }
 
-static const char *word_of(const char *word)
-{
-  return word[0] == '\0' ? "auto" : word;
-}
-
 /* Makes the next layer, from the list's layer `index` on. */
 static ag_status create_layer(const ag_network *network, const ag_layer_list *list, size_t index,
                               ag_shape in, const ag_sequence *training, ag_layer *layer)
@@ -65,7 +60,7 @@ static ag_status create_layer(const ag_network *network, const ag_layer_list *li
   layer->end = index + 1;
   layer->in = in;
   layer->variant = network->variant;
-  layer->convolution_choice = word_of(list->kernels.convolution);
+  layer->convolution_choice = list->kernels.convolution;
   layer->kind = ag_layer_kind_find(description->kind);
   if (layer->kind == NULL) {
     return ag_fail(AG_INVALID_ARGUMENT, "layer %s: no kind of layer is called '%s'",
@@ -73,6 +68,7 @@ static ag_status create_layer(const ag_network *network, const ag_layer_list *li
   }
   take_in(list, training, layer);
   const ag_status status = layer->kind->create(layer);
+  layer->convolution_choice = NULL; /* the list is the caller's */
   if (status == AG_OK) return AG_OK;
   return ag_fail_within(status, "layer %s, on an input of %zu x %zu x %zu", description->name,
                         in.height, in.width, in.channels);

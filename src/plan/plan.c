@@ -83,8 +83,10 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   size_t scratch = ag_workspace_bytes(network, shard);
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  /* The network, its gradients, their velocity, a buffer for the sum over ranks, their average. */
-  const size_t blocks = ag_settings_number(training, "averaging") > 0 ? 4 : 3;
+  /* To train a network: its gradients, their velocity, a buffer for the sum over ranks, their
+   * average. */
+  size_t blocks = ag_settings_number(training, "averaging") > 0 ? 4 : 3;
+  if (ag_settings_has(&defense->settings, "file")) blocks = 0;
   out->rank_bytes = ag_network_bytes(network) +
                     blocks * sizeof(float) * ag_network_floats(network) + scratch;
 cleanup:

@@ -143,7 +143,7 @@ ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_te
   ag_bench_setting setting = {.request = request, .team = ag_team_of(communicator)};
   ag_bench_report report = {0};
   const size_t threads = choose_threads(&setting);
-  AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(threads)));
+  AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));
   AG_TRY(ag_ranks_agree(communicator, create_dataset(&setting)));
   AG_TRY(ag_ranks_agree(communicator, create_network(&setting)));
   AG_TRY(measure_all(&setting, threads, &report));

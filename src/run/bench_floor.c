@@ -1,7 +1,7 @@
 /* The operations that a network's matrix products need: what its time is compared with. */
 #include "run/bench.h"
 
-enum { WINOGRAD_POINTS = 36, WINOGRAD_TILE = 4, WINOGRAD_CHANNELS = 16 };
+enum { WINOGRAD_POINTS = 36, WINOGRAD_TILE = 4 };
 
 /* Products over the channels of a layer, for tiles that cover its outputs: the gradient of the
  * inputs is the adjoint, of the same tiles. */
@@ -10,7 +10,7 @@ static ag_flops flops_of(const ag_network *network, size_t layer)
   const ag_convolution_shape *shape = ag_network_layer_convolution(network, layer);
   const size_t outputs = ag_network_layer_description(network, layer)->channels;
   if (shape == NULL || shape->kernel != 3 || shape->stride != 1 ||
-      shape->in_used < WINOGRAD_CHANNELS || outputs < WINOGRAD_CHANNELS) {
+      shape->in_used < AG_WINOGRAD_CHANNELS || outputs < AG_WINOGRAD_CHANNELS) {
     return ag_network_layer_flops(network, layer);
   }
   const size_t tiles = (shape->out_height + WINOGRAD_TILE - 1) / WINOGRAD_TILE *

@@ -171,7 +171,7 @@ static ag_status append_text(ag_text *text, const char *name, const char *value)
     const unsigned char byte = (unsigned char)*value;
     if (byte == '"' || byte == '\\') {
       AG_TRY(ag_text_append(text, "\\%c", byte));
-    } else if (byte < 0x20 || byte >= 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f) {
       AG_TRY(ag_text_append(text, "\\u%04x", byte));
     } else {
       AG_TRY(ag_text_append(text, "%c", byte));

@@ -79,6 +79,25 @@ static ag_status check_kernels(const ag_session *session)
   return ag_fail_within(status, "%s: kernels: on %s", session->request->job_path, host);
 }
 
+/* Instruction sets agree to rounding, not to the bit. Collective. */
+static void warn_of_mixed_kernels(const ag_session *session)
+{
+  char first[16] = "";
+  const ag_variant *variant = NULL;
+  const ag_kernel_choice choice = ag_kernel_choice_of(&session->job->kernels);
+  if (ag_kernel_choice_variant(&choice, &variant) != AG_OK) return; /* check_kernels comes first */
+  snprintf(first, sizeof first, "%s", ag_variant_name(variant));
+  MPI_Bcast(first, sizeof first, MPI_CHAR, 0, session->team.communicator);
+  const int same = strcmp(first, ag_variant_name(variant)) == 0;
+  int all_same = 0;
+  MPI_Allreduce(&same, &all_same, 1, MPI_INT, MPI_MIN, session->team.communicator);
+  if (session->team.rank != 0 || all_same != 0) return;
+  ag_log("the ranks' processors differ: where the first runs %s kernels, others do not; what they"
+         " compute agrees to rounding. For the same bits name an instruction set that all have in"
+         " the job, kernels: {instructions: avx2}",
+         first);
+}
+
 static ag_status load_dataset(ag_session *session)
 {
   ag_status status = AG_OK;
@@ -129,8 +148,7 @@ static ag_status start_threads(ag_session *session)
            "take more ranks",
            threads, shards > 0 ? shards : 1);
   }
-  const ag_status status = ag_gemm_prepare(threads);
-  return status == AG_OK ? ag_pool_create(threads, &session->pool) : status;
+  return ag_pool_create(threads, &session->pool);
 }
 
 /* ---- the result folder, on rank 0 ---- */
@@ -211,6 +229,7 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(ag_ranks_agree(communicator, check_data_folder(session)));
   AG_TRY(ag_ranks_agree(communicator, read_job(session)));
   AG_TRY(ag_ranks_agree(communicator, check_kernels(session)));
+  warn_of_mixed_kernels(session);
   AG_TRY(ag_ranks_agree(communicator, start_threads(session)));
   AG_TRY(ag_ranks_agree(communicator, load_dataset(session)));
   AG_TRY(digest_models(session));

@@ -1,8 +1,9 @@
 /* What a run is made with and on: versions, processor, libraries, kernels, batch job.
- * Every answer has a plain fallback, since a run must not fail for want of one. */
+ * Every answer has a plain fallback, since a run must not fail for want of one; only memory may
+ * be short. */
 #include "store/provenance.h"
 #include "advgrid/kernels.h"
-#include "store/results.h"
+#include "network/hdf5_support.h"
 
 #include <advgrid_commit.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ void ag_provenance_collect(ag_provenance *provenance)
   set_text(provenance->git_commit, sizeof provenance->git_commit, ADVGRID_GIT_COMMIT);
   find_cpu(provenance->cpu, sizeof provenance->cpu);
   set_text(provenance->blas, sizeof provenance->blas, ag_gemm_library());
-  ag_results_library(provenance->hdf5);
+  ag_hdf5_version(provenance->hdf5);
   set_text(provenance->slurm_job_id, sizeof provenance->slurm_job_id, job == NULL ? "" : job);
   ag_clock_timestamp(provenance->started);
 }

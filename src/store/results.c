@@ -1,6 +1,5 @@
 /* The result file: results.h5 as a view of the ledger.
  * It is built in memory from nothing each time and replaces the old one whole. */
-#include "store/results.h"
 #include "store/results_file.h"
 
 #include <stdio.h>
@@ -9,16 +8,6 @@
 enum { SCHEMA_VERSION = 1, FAILURE_NAME = 4 * AG_NAME_SIZE + 128 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-void ag_results_library(char out[32])
-{
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned release = 0;
-  memset(out, 0, 32);
-  if (H5get_libversion(&major, &minor, &release) < 0) return;
-  snprintf(out, 32, "%u.%u.%u", major, minor, release);
-}
 
 /* ---- root attributes ---------------------------------------------------------- */
 

@@ -126,7 +126,8 @@ static void pool_window(const ag_convolution_shape *shape, const float *bias, co
     for (int32_t q = 1; q < 4; ++q) {
       const float *from = z + window_place(shape, (size_t)q) + c;
       const block value = *(const block *)(const void *)from + add;
-      const block_mask larger = ~(value <= largest) & (largest == largest);
+      const block same = largest; /* differs from itself where it is a NaN */
+      const block_mask larger = ~(value <= largest) & (largest == same);
       largest = (block)((larger & (block_mask)value) | (~larger & (block_mask)largest));
       which = (larger & q) | (~larger & which);
     }
@@ -139,8 +140,7 @@ static void pool_window(const ag_convolution_shape *shape, const float *bias, co
   }
 }
 
-/* z of one image, to which the bias is still to be added, becomes y; y may be z where nothing is
- * pooled. */
+/* z of one image, to which the bias is still to be added, becomes y. */
 static void make_results(const ag_convolution_shape *shape, const float *bias, const float *z,
                          float *y, uint8_t *chosen)
 {
@@ -183,7 +183,7 @@ static void make_gradients(const ag_convolution_shape *shape, const float *y, co
       float *window = dz + (2 * i * shape->out_width + 2 * j) * channels;
       for (size_t c = 0; c < channels; ++c, ++dy, ++chosen) {
         const size_t q = *chosen;
-        if (q != AG_CHOSEN_NONE) window[(q / 2 * shape->out_width + q % 2) * channels + c] = *dy;
+        if (q != AG_CHOSEN_NONE) window[window_place(shape, q) + c] = *dy;
       }
     }
   }

@@ -34,6 +34,14 @@ static inline void store(float *to, wide value)
   *(wide *)(void *)to = value;
 }
 
+/* Asks for the cache line `bytes` behind an address, which need not be one of the array's. */
+static inline void fetch(const void *from, size_t bytes)
+{
+  /* As a number, since a pointer may not leave its array. */
+  __builtin_prefetch(
+      (const void *)((uintptr_t)from + bytes)); /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* value where mask, else 0. */
 static inline wide keep(wide_mask mask, wide value)
 {

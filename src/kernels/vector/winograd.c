@@ -56,10 +56,10 @@ static size_t scratch_floats(const ag_convolution_shape *shape, size_t count)
  * the cancelling sums here leave a rounding, whose sign an attack would follow. */
 static bool supports(const ag_convolution_shape *shape)
 {
-  enum { THINNEST = 16 };
   return shape->kernel == 3 && shape->stride == 1 && shape->padding <= 2 &&
-         shape->in_channels >= THINNEST && shape->out_channels >= THINNEST &&
-         shape->in_channels % WIDE == 0 && shape->out_channels % WIDE == 0;
+         shape->in_channels >= AG_WINOGRAD_CHANNELS &&
+         shape->out_channels >= AG_WINOGRAD_CHANNELS && shape->in_channels % WIDE == 0 &&
+         shape->out_channels % WIDE == 0;
 }
 
 /* ---- weights: U and its transpose, each in panels as the products read them ---- */

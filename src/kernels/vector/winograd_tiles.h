@@ -80,6 +80,7 @@ static void read_inputs(const ag_convolution_shape *shape, size_t first, size_t 
                         const float *x, const float *edge, float *v, size_t plane)
 {
   const size_t channels = shape->in_channels;
+  const size_t next = OUTPUTS * channels * sizeof(float); /* the tile to the right */
   for (size_t t = 0; t < count; ++t, v += channels) {
     const place at = place_of(shape, first + t);
     size_t offsets[POINTS];
@@ -95,7 +96,7 @@ static void read_inputs(const ag_convolution_shape *shape, size_t first, size_t 
         tile[p] = load(from[p] + c);
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
-        if (p % INPUTS >= INPUTS - OUTPUTS) __builtin_prefetch(from[p] + c + OUTPUTS * channels);
+        if (p % INPUTS >= INPUTS - OUTPUTS) fetch(from[p] + c, next);
 #pragma GCC unroll 36
       for (size_t column = 0; column < INPUTS; ++column)
         transform_input(tile + column, tile + column, INPUTS);
@@ -217,14 +218,14 @@ static inline void prefetch_results(const ag_convolution_shape *shape,
                                     size_t c)
 {
   const size_t side = shape->pooled ? OUTPUTS / 2 : OUTPUTS;
-  const size_t step = side * shape->out_channels + c;
+  const size_t next = side * shape->out_channels;
   for (size_t p = 0; p < side * side; ++p) {
     if (offsets[p] == nowhere) continue;
-    __builtin_prefetch(of->dy + offsets[p] + step);
+    fetch(of->dy + offsets[p] + c, next * sizeof *of->dy);
     if (shape->pooled) {
-      __builtin_prefetch(of->chosen + offsets[p] + step);
+      fetch(of->chosen + offsets[p] + c, next);
     } else if (shape->relu) {
-      __builtin_prefetch(of->y + offsets[p] + step);
+      fetch(of->y + offsets[p] + c, next * sizeof *of->y);
     }
   }
 }
@@ -264,6 +265,7 @@ static void add_input_gradients(const ag_convolution_shape *shape, size_t first,
                                 const float *v, size_t plane, float *dx, float *edge)
 {
   const size_t channels = shape->in_channels;
+  const size_t next = OUTPUTS * channels * sizeof(float); /* the tile to the right */
   for (size_t t = 0; t < count; ++t, v += channels) {
     const place at = place_of(shape, first + t);
     size_t offsets[POINTS];
@@ -287,7 +289,7 @@ static void add_input_gradients(const ag_convolution_shape *shape, size_t first,
       for (size_t p = 0; p < POINTS; ++p) {
         const bool above = p / INPUTS < INPUTS - OUTPUTS && at.row > 0;
         const bool left = p % INPUTS < INPUTS - OUTPUTS && at.column > 0;
-        if (p % INPUTS >= INPUTS - OUTPUTS) __builtin_prefetch(to[p] + c + OUTPUTS * channels, 1);
+        if (p % INPUTS >= INPUTS - OUTPUTS) fetch(to[p] + c, next);
         if (above || left) tile[p] += load(to[p] + c);
         store(to[p] + c, tile[p]);
       }
