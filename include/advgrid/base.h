@@ -68,6 +68,11 @@ void ag_release(void *block);
 size_t ag_live_blocks(void);
 size_t ag_live_bytes(void);
 
+static inline size_t ag_minimum(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
 /** Rounds count up to a multiple of unit (> 0). */
 static inline size_t ag_round_up(size_t count, size_t unit)
 {

@@ -47,18 +47,13 @@ void ag_text_clear(ag_text *text)
   text->capacity = 0;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
 /* Edit distance with swaps of neighbours (Damerau 1964, the restricted form); words
  * longer than a name are cut, which only makes them seem nearer. */
 static size_t edit_distance(const char *a, const char *b)
 {
   size_t rows[3][AG_NAME_SIZE + 1];
-  const size_t m = smaller(strlen(a), AG_NAME_SIZE);
-  const size_t n = smaller(strlen(b), AG_NAME_SIZE);
+  const size_t m = ag_minimum(strlen(a), AG_NAME_SIZE);
+  const size_t n = ag_minimum(strlen(b), AG_NAME_SIZE);
   for (size_t j = 0; j <= n; ++j)
     rows[0][j] = j;
   for (size_t i = 1; i <= m; ++i) {
@@ -67,9 +62,10 @@ static size_t edit_distance(const char *a, const char *b)
     const size_t *before = rows[(i + 1) % 3];
     now[0] = i;
     for (size_t j = 1; j <= n; ++j) {
-      now[j] = smaller(last[j - 1] + (a[i - 1] != b[j - 1]), smaller(last[j], now[j - 1]) + 1);
+      now[j] =
+          ag_minimum(last[j - 1] + (a[i - 1] != b[j - 1]), ag_minimum(last[j], now[j - 1]) + 1);
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        now[j] = smaller(now[j], before[j - 2] + 1);
+        now[j] = ag_minimum(now[j], before[j - 2] + 1);
       }
     }
   }

@@ -46,11 +46,6 @@ static inline void fill_points(const float table[BYTES], const uint8_t *from, pt
   }
 }
 
-static size_t minimum(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
 /* to[i, j] = padded[i + top, j + left], where padded is the image, flipped if so, in its frame of
  * zeros. from: [height, width, channels]; to: [height, width, stride]. */
 static void cut_image(const float table[BYTES], ag_shape shape, const change *drawn,
@@ -60,8 +55,8 @@ static void cut_image(const float table[BYTES], ag_shape shape, const change *dr
   /* Of each row, points of the frame on the left, or on the right, and between them the image
    * from its column number `right` on, counted from its right edge where it is flipped. */
   const size_t frame = AG_CROP_PADDING;
-  const size_t left = minimum(frame - minimum(drawn->left, frame), shape.width);
-  const size_t right = drawn->left > frame ? minimum(drawn->left - frame, shape.width) : 0;
+  const size_t left = ag_minimum(frame - ag_minimum(drawn->left, frame), shape.width);
+  const size_t right = drawn->left > frame ? ag_minimum(drawn->left - frame, shape.width) : 0;
   const size_t inside = shape.width - left - right;
   const ptrdiff_t step = drawn->flip ? -(ptrdiff_t)shape.channels : (ptrdiff_t)shape.channels;
   for (size_t i = 0; i < shape.height; ++i, to += shape.width * stride) {

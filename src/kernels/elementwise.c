@@ -72,18 +72,13 @@ static void apply_mask(size_t floats, float scale, const uint8_t *restrict keep,
 /* As many as are drawn at once: small enough for the nearest cache. */
 enum { DRAWS = 1024 };
 
-static size_t minimum(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
 void ag_dropout_forward(size_t floats, float probability, ag_random *random, const float *x,
                         float *y, uint8_t *keep)
 {
   assert(probability >= 0.0F && probability < 1.0F);
   float drawn[DRAWS];
   for (size_t first = 0; first < floats; first += DRAWS) {
-    const size_t count = minimum(DRAWS, floats - first);
+    const size_t count = ag_minimum(DRAWS, floats - first);
     ag_random_fill_uniform(random, count, drawn);
     for (size_t i = 0; i < count; ++i)
       keep[first + i] = drawn[i] >= probability;
@@ -107,12 +102,12 @@ void ag_gaussian_noise(size_t rows, size_t channels, size_t stride, float deviat
   for (size_t row = 0; row < rows; ++row, x += stride, y += stride) {
     for (size_t c = 0; c < channels;) {
       if (used == have) {
-        have = minimum(DRAWS, left);
+        have = ag_minimum(DRAWS, left);
         ag_random_fill_normal(random, have, drawn);
         left -= have;
         used = 0;
       }
-      const size_t end = minimum(channels, c + have - used);
+      const size_t end = ag_minimum(channels, c + have - used);
       for (; c < end; ++c)
         y[c] = x[c] + deviation * drawn[used++];
     }

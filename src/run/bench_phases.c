@@ -83,8 +83,7 @@ static size_t run_batch(profiler *self)
   size_t images = 0;
   for (size_t begin = team->rank * request->shard; begin < request->batch;
        begin += team->size * request->shard) {
-    const size_t left = request->batch - begin;
-    const size_t count = left < request->shard ? left : request->shard;
+    const size_t count = ag_minimum(request->batch - begin, request->shard);
     run_shard(self, self->samples + begin, count);
     images += count;
   }

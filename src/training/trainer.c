@@ -32,11 +32,6 @@ typedef struct trainer {
   uint32_t epoch, step; /* from 0; steps over all epochs */
 } trainer;
 
-static size_t minimum(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
 static size_t shards_of(const trainer *self, size_t images)
 {
   return (images + self->shard - 1) / self->shard;
@@ -114,7 +109,7 @@ static ag_status train_shard(void *context, size_t item, size_t thread)
   trainer *self = context;
   lane *mine = &self->lanes[thread];
   const size_t begin = (self->team->rank + item * self->team->size) * self->shard;
-  const size_t count = minimum(self->shard, self->count - begin);
+  const size_t count = ag_minimum(self->shard, self->count - begin);
   const uint32_t *samples = self->order + self->first + begin;
   const ag_pass pass = {
       .training = true, .seed = self->seed, .step = self->step, .samples = samples};
@@ -182,7 +177,7 @@ static ag_status validate_shard(void *context, size_t item, size_t thread)
   lane *mine = &self->lanes[thread];
   const ag_images *images = &self->dataset->validation;
   const size_t begin = (self->team->rank + item * self->team->size) * self->shard;
-  const size_t count = minimum(self->shard, images->count - begin);
+  const size_t count = ag_minimum(self->shard, images->count - begin);
   const ag_pass pass = {.seed = self->seed,
                         .step = self->step,
                         .samples = self->order + self->dataset->training.count + begin};
@@ -227,7 +222,7 @@ static ag_status train_epoch(trainer *self, size_t epochs)
                                          (double)self->epoch + ((double)i + 0.5) / (double)steps,
                                          (double)epochs);
     self->first = i * self->batch;
-    self->count = minimum(self->batch, images - self->first);
+    self->count = ag_minimum(self->batch, images - self->first);
     AG_TRY(train_batch(self, row.learning_rate, sums));
     totals[0] += sums[0];
     totals[1] += sums[1];

@@ -13,11 +13,6 @@ enum {
   BLOCK = 64   /* rows whose sum is held in a float */
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
 /* ---- statistics ------------------------------------------------------------------ */
 
 /* What is known of a chunk of channels after some rows. */
@@ -82,7 +77,7 @@ static void chunk_statistics(size_t rows, size_t stride, size_t width, const flo
   moments known;
   float sum[CHUNK];
   float square[CHUNK];
-  const size_t head = smaller(rows, BLOCK);
+  const size_t head = ag_minimum(rows, BLOCK);
   /* The first block is measured from its own mean, each later one from that of all before. */
   memset(known.shift, 0, width * sizeof *known.shift);
   memset(known.squares, 0, width * sizeof *known.squares);
@@ -92,7 +87,7 @@ static void chunk_statistics(size_t rows, size_t stride, size_t width, const flo
     known.mean[c] = (double)known.shift[c];
   }
   for (size_t row = 0; row < rows; row += BLOCK) {
-    const size_t count = smaller(rows - row, BLOCK);
+    const size_t count = ag_minimum(rows - row, BLOCK);
     sum_block(count, stride, width, z + row * stride, known.shift, sum, square);
     add_block(width, count, row + count, sum, square, &known);
   }
@@ -107,7 +102,8 @@ static void statistics(size_t rows, size_t channels, const float *z, float *mean
 {
   assert(rows > 0);
   for (size_t c = 0; c < channels; c += CHUNK)
-    chunk_statistics(rows, channels, smaller(channels - c, CHUNK), z + c, mean + c, variance + c);
+    chunk_statistics(rows, channels, ag_minimum(channels - c, CHUNK), z + c, mean + c,
+                     variance + c);
 }
 
 static void invert_deviation(size_t channels, const float *variance, float epsilon,
@@ -154,7 +150,7 @@ static void forward(size_t rows, size_t channels, const float *z, const float *m
 {
   float scale[CHUNK];
   for (size_t c = 0; c < channels; c += CHUNK) {
-    const size_t width = smaller(channels - c, CHUNK);
+    const size_t width = ag_minimum(channels - c, CHUNK);
     multiply(width, gamma + c, inverse_deviation + c, scale);
     if (relu) {
       chunk_forward(rows, channels, width, z + c, mean + c, scale, beta + c, true, y + c);
@@ -226,7 +222,7 @@ static inline void sum_gradient(gradient_chunk *chunk, const float *restrict inv
   float sum[CHUNK];
   float product[CHUNK];
   for (size_t row = 0; row < chunk->rows; row += BLOCK) {
-    sum_gradient_block(chunk, row, smaller(chunk->rows - row, BLOCK), dy + row * chunk->stride,
+    sum_gradient_block(chunk, row, ag_minimum(chunk->rows - row, BLOCK), dy + row * chunk->stride,
                        relu, sum, product);
     for (size_t c = 0; c < width; ++c) {
       sums[c] += (double)sum[c];
@@ -275,7 +271,7 @@ static void backward(size_t rows, size_t channels, const float *z, const float *
   for (size_t c = 0; c < channels; c += CHUNK) {
     chunk.rows = rows;
     chunk.stride = channels;
-    chunk.width = smaller(channels - c, CHUNK);
+    chunk.width = ag_minimum(channels - c, CHUNK);
     chunk.z = z + c;
     chunk.mean = mean + c;
     chunk.beta = beta + c;
@@ -303,7 +299,7 @@ static void fold(size_t rows, size_t channels, const float *weights, const float
 {
   float scale[CHUNK];
   for (size_t c = 0; c < channels; c += CHUNK) {
-    const size_t width = smaller(channels - c, CHUNK);
+    const size_t width = ag_minimum(channels - c, CHUNK);
     invert_deviation(width, variance + c, epsilon, scale);
     for (size_t i = 0; i < width; ++i) {
       scale[i] *= gamma[c + i];

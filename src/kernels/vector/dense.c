@@ -22,7 +22,7 @@ static void forward(size_t count, size_t inputs, size_t outputs, const float *x,
   for (size_t row = 0; row < count; ++row)
     memcpy(y + row * outputs, bias, outputs * sizeof *y);
   for (size_t p = 0; p < inputs; p += DEPTH) {
-    const size_t depth = inputs - p < DEPTH ? inputs - p : DEPTH;
+    const size_t depth = ag_minimum(inputs - p, DEPTH);
     ag_multiply(count, outputs, depth, x + p, inputs, 1, weights + p * outputs, outputs, true, y,
                 outputs);
   }
@@ -64,9 +64,9 @@ static void weight_gradient(size_t count, size_t inputs, size_t outputs, const f
   enum { ROWS = 64, IMAGES = 32 };
   float some[IMAGES * ROWS];
   for (size_t first = 0; first < inputs; first += ROWS) {
-    const size_t rows = inputs - first < ROWS ? inputs - first : ROWS;
+    const size_t rows = ag_minimum(inputs - first, ROWS);
     for (size_t image = 0; image < count; image += IMAGES) {
-      const size_t images = count - image < IMAGES ? count - image : IMAGES;
+      const size_t images = ag_minimum(count - image, IMAGES);
       for (size_t i = 0; i < images; ++i)
         memcpy(some + i * ROWS, x + (image + i) * inputs + first, rows * sizeof *x);
       ag_multiply(rows, outputs, images, some, 1, ROWS, dy + image * outputs, outputs, true,

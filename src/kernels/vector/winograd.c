@@ -76,10 +76,7 @@ static void transform_weights(const wide g[9], size_t plane, float *u)
   wide tile[POINTS];
   for (size_t p = 0; p < 9; ++p)
     tile[p / 3 * INPUTS + p % 3] = g[p];
-  for (size_t column = 0; column < 3; ++column)
-    transform_kernel(tile + column, tile + column, INPUTS);
-  for (size_t row = 0; row < INPUTS; ++row)
-    transform_kernel(tile + row * INPUTS, tile + row * INPUTS, 1);
+  transform_both(transform_kernel, 3, INPUTS, tile);
   for (size_t p = 0; p < POINTS; ++p)
     store(u + p * plane, tile[p]);
 }
@@ -117,10 +114,7 @@ static void add_weight_gradient(const layout *all, const float *du, float *dw)
     wide tile[POINTS];
     for (size_t p = 0; p < POINTS; ++p)
       tile[p] = load(du + p * all->u_plane + at);
-    for (size_t column = 0; column < INPUTS; ++column)
-      transform_kernel_gradient(tile + column, tile + column, INPUTS);
-    for (size_t row = 0; row < 3; ++row)
-      transform_kernel_gradient(tile + row * INPUTS, tile + row * INPUTS, 1);
+    transform_both(transform_kernel_gradient, INPUTS, 3, tile);
     for (size_t p = 0; p < 9; ++p) {
       float *to = dw + p * all->in * all->out + at;
       store(to, load(to) + tile[p / 3 * INPUTS + p % 3]);
@@ -140,7 +134,7 @@ static void forward(const ag_convolution_shape *shape, size_t count, const float
   float *m = v + POINTS * all.v_plane;
   memset(edge, 0, edge_floats(&all) * sizeof *edge);
   for (size_t first = 0; first < all.tiles; first += all.block) {
-    const size_t some = all.tiles - first < all.block ? all.tiles - first : all.block;
+    const size_t some = ag_minimum(all.tiles - first, all.block);
     read_inputs(shape, first, some, x, edge, v, all.v_plane);
     for (size_t p = 0; p < POINTS; ++p) {
       ag_multiply(some, all.out, all.in, v + p * all.v_plane, all.in, 1, prepared + p * all.u_plane,
@@ -160,7 +154,7 @@ static void backward(const ag_convolution_shape *shape, size_t count,
   float *m = v + POINTS * all.v_plane;
   float *du = m + POINTS * all.m_plane;
   for (size_t first = 0; first < all.tiles; first += all.block) {
-    const size_t some = all.tiles - first < all.block ? all.tiles - first : all.block;
+    const size_t some = ag_minimum(all.tiles - first, all.block);
     memset(edge, 0, edge_floats(&all) * sizeof *edge);
     read_gradients(shape, first, some, of, edge, m, all.m_plane);
     if (of->dw != NULL) {

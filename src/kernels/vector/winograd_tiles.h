@@ -97,12 +97,7 @@ static void read_inputs(const ag_convolution_shape *shape, size_t first, size_t 
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         if (p % INPUTS >= INPUTS - OUTPUTS) fetch(from[p] + c, next);
-#pragma GCC unroll 36
-      for (size_t column = 0; column < INPUTS; ++column)
-        transform_input(tile + column, tile + column, INPUTS);
-#pragma GCC unroll 36
-      for (size_t row = 0; row < INPUTS; ++row)
-        transform_input(tile + row * INPUTS, tile + row * INPUTS, 1);
+      transform_both(transform_input, INPUTS, INPUTS, tile);
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         store(v + p * plane + c, tile[p]);
@@ -169,16 +164,10 @@ static void write_outputs(const ag_convolution_shape *shape, size_t first, size_
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         tile[p] = load(m + p * plane + c);
+      transform_both(transform_output, INPUTS, OUTPUTS, tile);
 #pragma GCC unroll 36
-      for (size_t column = 0; column < INPUTS; ++column)
-        transform_output(tile + column, tile + column, INPUTS);
-#pragma GCC unroll 36
-      for (size_t row = 0; row < OUTPUTS; ++row) {
-        transform_output(tile + row * INPUTS, tile + row * INPUTS, 1);
-#pragma GCC unroll 36
-        for (size_t column = 0; column < OUTPUTS; ++column)
-          tile[row * INPUTS + column] += add;
-      }
+      for (size_t p = 0; p < RESULTS; ++p)
+        tile[p / OUTPUTS * INPUTS + p % OUTPUTS] += add;
       write_results(shape, tile, offsets, y + c, shape->pooled ? chosen + c : NULL);
     }
   }
@@ -245,12 +234,7 @@ static void read_gradients(const ag_convolution_shape *shape, size_t first, size
       wide tile[POINTS];
       read_results(shape, of, edge, offsets, c, tile);
       prefetch_results(shape, of, offsets, c);
-#pragma GCC unroll 36
-      for (size_t column = 0; column < OUTPUTS; ++column)
-        transform_output_gradient(tile + column, tile + column, INPUTS);
-#pragma GCC unroll 36
-      for (size_t row = 0; row < INPUTS; ++row)
-        transform_output_gradient(tile + row * INPUTS, tile + row * INPUTS, 1);
+      transform_both(transform_output_gradient, OUTPUTS, INPUTS, tile);
       if (of->db != NULL) store(of->db + c, load(of->db + c) + tile[INPUTS + 1]);
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
@@ -279,12 +263,7 @@ static void add_input_gradients(const ag_convolution_shape *shape, size_t first,
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         tile[p] = load(v + p * plane + c);
-#pragma GCC unroll 36
-      for (size_t column = 0; column < INPUTS; ++column)
-        transform_input_gradient(tile + column, tile + column, INPUTS);
-#pragma GCC unroll 36
-      for (size_t row = 0; row < INPUTS; ++row)
-        transform_input_gradient(tile + row * INPUTS, tile + row * INPUTS, 1);
+      transform_both(transform_input_gradient, INPUTS, INPUTS, tile);
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p) {
         const bool above = p / INPUTS < INPUTS - OUTPUTS && at.row > 0;

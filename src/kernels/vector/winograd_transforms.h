@@ -98,4 +98,18 @@ static inline void transform_kernel_gradient(const wide *u, wide *out, size_t s)
   out[2 * s] = a + 4 * c + u[5 * s];
 }
 
+/* A transform along both axes of a 6x6 array: first `columns` columns, then `rows` rows. */
+static inline __attribute__((always_inline)) void
+transform_both(void (*transform)(const wide *, wide *, size_t), size_t columns, size_t rows,
+               wide *tile)
+{
+  enum { SIDE = 6 };
+#pragma GCC unroll 6
+  for (size_t column = 0; column < columns; ++column)
+    transform(tile + column, tile + column, SIDE);
+#pragma GCC unroll 6
+  for (size_t row = 0; row < rows; ++row)
+    transform(tile + row * SIDE, tile + row * SIDE, 1);
+}
+
 #endif
