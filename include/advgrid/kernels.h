@@ -86,7 +86,8 @@ typedef struct ag_convolution_backward {
   const float *y;        /* of the forward pass; its sign is read for a relu that is not pooled */
   const uint8_t *chosen; /* of the forward pass, where pooled */
   const float *dy;       /* of y's size */
-  float *dw, *db;        /* += the gradients of weights and bias; both NULL: not wanted */
+  float *dw, *db;        /* += the gradients of weights and bias, each complete before it is added;
+                            both NULL: not wanted */
   float *dx;             /* = the gradient of x; NULL: not wanted */
   float *scratch;
 } ag_convolution_backward;
@@ -154,16 +155,16 @@ typedef struct ag_dense_kernel {
   /* dx = dy w': overwritten. */
   void (*input_gradient)(size_t count, size_t inputs, size_t outputs, const float *dy,
                          const float *weights, float *dx, float *scratch);
-  /* dw += x' dy: accumulated. */
+  /* dw += x' dy, which is complete before it is added. */
   void (*weight_gradient)(size_t count, size_t inputs, size_t outputs, const float *x,
-                          const float *dy, float *dw);
+                          const float *dy, float *dw, float *scratch);
 } ag_dense_kernel;
 
 const ag_dense_kernel *ag_variant_dense(const ag_variant *variant);
 
 /* ---- elementwise ------------------------------------------------------------------- */
 
-/** db[channels] += sum over rows of dy[rows, channels]: accumulated. */
+/** db[channels] += sum over rows of dy[rows, channels], which is complete before it is added. */
 void ag_bias_gradient(size_t rows, size_t channels, const float *dy, float *db);
 /** y = max(x, 0): overwritten; y may be x. */
 void ag_relu_forward(size_t floats, const float *x, float *y);

@@ -198,8 +198,9 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
                                 const ag_pass *pass, const float *images, size_t count);
 
 /** The backward pass of the last forward one, for dlogits[count, logit stride].
- *  gradients: the block's layout, accumulated; NULL: no weight gradient is computed, and so it must
- *  be in evaluation where there is batch normalisation (asserted).
+ *  gradients: the block's layout, to which this pass's are added, each complete before it is: so
+ *  that sums over shards depend on the order of the shards alone. NULL: no weight gradient is
+ *  computed, and so it must be in evaluation where there is batch normalisation (asserted).
  *  dimages: [count, input shape], overwritten; NULL: no gradient to the input is computed. */
 void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
                          float *gradients, float *dimages);

@@ -138,7 +138,7 @@ static void backward_dense(const ag_layer_call *call)
   const size_t outputs = ag_shape_floats(layer->out);
   if (call->gradients != NULL) {
     layer->dense_kernel->weight_gradient(call->count, inputs, outputs, call->x, call->dy,
-                                         ag_layer_gradients(call, 0));
+                                         ag_layer_gradients(call, 0), call->scratch);
     ag_bias_gradient(call->count, outputs, call->dy, ag_layer_gradients(call, 1));
   }
   if (call->dx != NULL) {

@@ -3,6 +3,9 @@
  * the company it comes in. The weights are read once for all images of a shard. */
 #include "kernels/vector/vector.h"
 
+/* Rows of the weights' gradient that are made at once. */
+enum { ROWS = 64 };
+
 /* Images become columns in the input gradient: whole vectors of them. */
 static size_t columns_of(size_t count)
 {
@@ -57,21 +60,16 @@ static void input_gradient(size_t count, size_t inputs, size_t outputs, const fl
 }
 
 static void weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,
-                            const float *dy, float *dw)
+                            const float *dy, float *dw, float *scratch)
 {
   /* A few rows of dw at a time: they are read and written from memory once, in order. What of x
    * they need comes together first, out of rows that lie far apart. */
-  enum { ROWS = 64, IMAGES = 32 };
-  float some[IMAGES * ROWS];
   for (size_t first = 0; first < inputs; first += ROWS) {
     const size_t rows = ag_minimum(inputs - first, ROWS);
-    for (size_t image = 0; image < count; image += IMAGES) {
-      const size_t images = ag_minimum(count - image, IMAGES);
-      for (size_t i = 0; i < images; ++i)
-        memcpy(some + i * ROWS, x + (image + i) * inputs + first, rows * sizeof *x);
-      ag_multiply(rows, outputs, images, some, 1, ROWS, dy + image * outputs, outputs, true,
-                  dw + first * outputs, outputs);
-    }
+    for (size_t image = 0; image < count; ++image)
+      memcpy(scratch + image * rows, x + image * inputs + first, rows * sizeof *x);
+    ag_multiply(rows, outputs, count, scratch, 1, rows, dy, outputs, true, dw + first * outputs,
+                outputs);
   }
 }
 

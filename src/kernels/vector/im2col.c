@@ -235,12 +235,12 @@ static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts
   }
 }
 
-/* The matrix, one image's z or dz, and the gradient of the weights. */
+/* The matrix, one image's z or dz, and the gradients of weights and bias. */
 static size_t scratch_floats(const ag_convolution_shape *shape, size_t count)
 {
   (void)count;
   return out_pixels(shape) * (row_floats(shape) + shape->out_channels) +
-         window_floats(shape) * shape->out_channels;
+         (window_floats(shape) + 1) * shape->out_channels;
 }
 
 static void forward(const ag_convolution_shape *shape, size_t count, const float *x,
@@ -259,14 +259,17 @@ static void forward(const ag_convolution_shape *shape, size_t count, const float
   }
 }
 
-/* dw += the gradient without the rows of the padding channels. */
-static void add_weight_gradient(const ag_convolution_shape *shape, const float *compact, float *dw)
+/* dw += the gradient without the rows of the padding channels, db += the one behind it. */
+static void add_gradients(const ag_convolution_shape *shape, const float *compact, float *dw,
+                          float *db)
 {
   const size_t outputs = shape->out_channels;
   for (size_t p = 0; p < shape->kernel * shape->kernel; ++p, dw += shape->in_channels * outputs) {
     for (size_t i = 0; i < shape->in_used * outputs; ++i)
       dw[i] += *compact++;
   }
+  for (size_t c = 0; c < outputs; ++c)
+    db[c] += compact[c];
 }
 
 static void backward(const ag_convolution_shape *shape, size_t count,
@@ -280,6 +283,8 @@ static void backward(const ag_convolution_shape *shape, size_t count,
   float *matrix = of->scratch;
   float *own = matrix + pixels * row;
   float *dw = own + pixels * outputs;
+  float *db = dw + window * outputs;
+  memset(db, 0, outputs * sizeof *db);
   for (size_t image = 0; image < count; ++image) {
     const size_t at = image * result_floats(shape);
     const float *dz = of->dy + at;
@@ -291,14 +296,14 @@ static void backward(const ag_convolution_shape *shape, size_t count,
     if (of->dw != NULL) {
       gather_windows(shape, of->x + image * in_floats(shape), matrix);
       ag_multiply(window, outputs, pixels, matrix, 1, row, dz, outputs, image > 0, dw, outputs);
-      add_bias_gradient(shape, dz, of->db);
+      add_bias_gradient(shape, dz, db);
     }
     if (of->dx != NULL) {
       ag_multiply(pixels, row, outputs, dz, outputs, 1, turned, row, false, matrix, row);
       scatter_windows(shape, matrix, of->dx + image * in_floats(shape));
     }
   }
-  if (of->dw != NULL) add_weight_gradient(shape, dw, of->dw);
+  if (of->dw != NULL) add_gradients(shape, dw, of->dw, of->db);
 }
 
 const ag_convolution_kernel AG_VECTOR(im2col) = {

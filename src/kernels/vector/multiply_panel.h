@@ -12,10 +12,8 @@ BLOCK_NAME(size_t rows, size_t depth, const float *a, size_t row_stride, size_t 
 #pragma GCC unroll 16
   for (size_t i = 0; i < rows; ++i) {
 #pragma GCC unroll 16
-    for (size_t v = 0; v < PARTS; ++v) {
-      const VECTOR *from = (const VECTOR *)(const void *)(c + i * ldc + v * FLOATS);
-      sums[i][v] = accumulate ? *from : (VECTOR){0};
-    }
+    for (size_t v = 0; v < PARTS; ++v)
+      sums[i][v] = (VECTOR){0};
   }
   for (size_t p = 0; p < depth; ++p) {
     VECTOR row[PARTS];
@@ -33,8 +31,11 @@ BLOCK_NAME(size_t rows, size_t depth, const float *a, size_t row_stride, size_t 
 #pragma GCC unroll 16
   for (size_t i = 0; i < rows; ++i) {
 #pragma GCC unroll 16
-    for (size_t v = 0; v < PARTS; ++v)
-      *(VECTOR *)(void *)(c + i * ldc + v * FLOATS) = sums[i][v];
+    for (size_t v = 0; v < PARTS; ++v) {
+      VECTOR *to = (VECTOR *)(void *)(c + i * ldc + v * FLOATS);
+      if (accumulate) sums[i][v] += *to;
+      *to = sums[i][v];
+    }
   }
 }
 

@@ -87,7 +87,8 @@ static inline size_t packed_place(size_t depth, size_t n, size_t row, size_t col
 
 /* c[m, n] (+)= a b over `depth`, n a multiple of AG_CHANNEL_BLOCK. Element (i, p) of a lies at
  * i * row_stride + p * step. b: [depth, n] from row to row `ldb`, or in panels where ldb is 0.
- * Every element is one sum in the order of p, whatever its row and whatever rows are beside it. */
+ * Every element is one sum in the order of p, whatever its row and whatever rows are beside it; it
+ * is complete before it is added to c. */
 #define ag_multiply AG_VECTOR(multiply)
 void ag_multiply(size_t m, size_t n, size_t depth, const float *a, size_t row_stride, size_t step,
                  const float *b, size_t ldb, bool accumulate, float *c, size_t ldc);

@@ -49,7 +49,7 @@ static size_t edge_floats(const layout *all)
 static size_t scratch_floats(const ag_convolution_shape *shape, size_t count)
 {
   const layout all = layout_of(shape, count);
-  return edge_floats(&all) + POINTS * (all.u_plane + all.v_plane + all.m_plane);
+  return edge_floats(&all) + POINTS * (all.u_plane + all.v_plane + all.m_plane) + all.out;
 }
 
 /* Not thin layers: they gain little, and where a gradient is zero im2col's is exactly zero, while
@@ -107,8 +107,9 @@ static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts
   }
 }
 
-/* dw += G' dU G for every pair of channels. */
-static void add_weight_gradient(const layout *all, const float *du, float *dw)
+/* dw += G' dU G for every pair of channels, db += the gradient of the bias. */
+static void add_gradients(const layout *all, const float *du, const float *bias_gradient, float *dw,
+                          float *db)
 {
   for (size_t at = 0; at < all->in * all->out; at += WIDE) {
     wide tile[POINTS];
@@ -120,6 +121,8 @@ static void add_weight_gradient(const layout *all, const float *du, float *dw)
       store(to, load(to) + tile[p / 3 * INPUTS + p % 3]);
     }
   }
+  for (size_t c = 0; c < all->out; c += WIDE)
+    store(db + c, load(db + c) + load(bias_gradient + c));
 }
 
 /* ---- the passes ---- */
@@ -153,10 +156,12 @@ static void backward(const ag_convolution_shape *shape, size_t count,
   float *v = edge + edge_floats(&all);
   float *m = v + POINTS * all.v_plane;
   float *du = m + POINTS * all.m_plane;
+  float *db = du + POINTS * all.u_plane;
+  memset(db, 0, all.out * sizeof *db);
   for (size_t first = 0; first < all.tiles; first += all.block) {
     const size_t some = ag_minimum(all.tiles - first, all.block);
     memset(edge, 0, edge_floats(&all) * sizeof *edge);
-    read_gradients(shape, first, some, of, edge, m, all.m_plane);
+    read_gradients(shape, first, some, of, edge, m, all.m_plane, of->dw == NULL ? NULL : db);
     if (of->dw != NULL) {
       read_inputs(shape, first, some, of->x, edge, v, all.v_plane);
       for (size_t p = 0; p < POINTS; ++p) {
@@ -172,7 +177,7 @@ static void backward(const ag_convolution_shape *shape, size_t count,
       add_input_gradients(shape, first, some, v, all.v_plane, of->dx, edge);
     }
   }
-  if (of->dw != NULL) add_weight_gradient(&all, du, of->dw);
+  if (of->dw != NULL) add_gradients(&all, du, db, of->dw, of->db);
 }
 
 const ag_convolution_kernel AG_VECTOR(winograd) = {

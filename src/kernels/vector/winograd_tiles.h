@@ -220,10 +220,10 @@ static inline void prefetch_results(const ag_convolution_shape *shape,
 }
 
 /* m = A dz A' of `count` tiles from `first` on; db += the sum of dz, which is the tile's value at
- * the point (1, 1). edge: zeros. */
+ * the point (1, 1); NULL: not wanted. edge: zeros. */
 static void read_gradients(const ag_convolution_shape *shape, size_t first, size_t count,
                            const ag_convolution_backward *of, const float *edge, float *m,
-                           size_t plane)
+                           size_t plane, float *db)
 {
   const size_t channels = shape->out_channels;
   for (size_t t = 0; t < count; ++t, m += channels) {
@@ -235,7 +235,7 @@ static void read_gradients(const ag_convolution_shape *shape, size_t first, size
       read_results(shape, of, edge, offsets, c, tile);
       prefetch_results(shape, of, offsets, c);
       transform_both(transform_output_gradient, OUTPUTS, INPUTS, tile);
-      if (of->db != NULL) store(of->db + c, load(of->db + c) + tile[INPUTS + 1]);
+      if (db != NULL) store(db + c, load(db + c) + tile[INPUTS + 1]);
 #pragma GCC unroll 36
       for (size_t p = 0; p < POINTS; ++p)
         store(m + p * plane + c, tile[p]);
