@@ -155,6 +155,9 @@ const char *ag_network_layer_kernel(const ag_network *network, size_t index);
 const ag_layer_description *ag_network_layer_description(const ag_network *network, size_t index);
 const ag_convolution_shape *ag_network_layer_convolution(const ag_network *network, size_t index);
 ag_flops ag_network_layer_flops(const ag_network *network, size_t index);
+/** The number of a layer's first parameter; the layer's end where the next one's begin. index: up
+ * to the number of layers. */
+size_t ag_network_layer_first_parameter(const ag_network *network, size_t index);
 /** The first layer whose parameters are trained: training computes no gradient of its input, and
  *  none below it. */
 size_t ag_network_first_trained(const ag_network *network);
@@ -182,6 +185,19 @@ typedef struct ag_profile {
 /** Passes in this workspace add their seconds to the profile from now on (borrowed; it must outlive
  *  them). NULL, as it is at first: no clock is read. */
 void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile);
+
+/* What a thread does between the layers of its passes; either may be NULL. Layers are numbered as
+ * ag_network_layer_name numbers them. */
+typedef struct ag_pass_events {
+  void *context;
+  /* Before the layer's forward pass: its weights are not read yet. */
+  void (*forward)(void *context, size_t layer);
+  /* Behind its backward pass: its gradients are added. */
+  void (*backward)(void *context, size_t layer);
+} ag_pass_events;
+
+/** Passes in this workspace report from now on; events: copied, their context borrowed. */
+void ag_workspace_listen(ag_workspace *workspace, const ag_pass_events *events);
 
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {

@@ -216,6 +216,14 @@ ag_flops ag_network_layer_flops(const ag_network *network, size_t index)
   return network->training.layers[index].flops;
 }
 
+size_t ag_network_layer_first_parameter(const ag_network *network, size_t index)
+{
+  size_t first = 0;
+  for (size_t i = 0; i < index; ++i)
+    first += network->training.layers[i].parameter_count;
+  return first;
+}
+
 size_t ag_network_first_trained(const ag_network *network)
 {
   return network->training.first_trained;

@@ -12,6 +12,7 @@ struct ag_workspace {
   float *gradients[2];
   float *scratch;
   ag_profile *profile; /* borrowed; NULL: none */
+  ag_pass_events events;
   /* The last forward pass. */
   ag_pass pass;
   const float *images;
@@ -102,6 +103,17 @@ void ag_workspace_profile(ag_workspace *workspace, ag_profile *profile)
   workspace->profile = profile;
 }
 
+void ag_workspace_listen(ag_workspace *workspace, const ag_pass_events *events)
+{
+  workspace->events = *events;
+}
+
+static void report(void (*event)(void *context, size_t layer), const ag_workspace *workspace,
+                   const ag_layer *layer)
+{
+  if (event != NULL) event(workspace->events.context, layer->slot);
+}
+
 /* Runs one layer, and adds its time to where a profile keeps it. */
 static void run_layer(void (*run)(const ag_layer_call *), const ag_layer_call *call,
                       double *seconds)
@@ -148,6 +160,7 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
   workspace->count = count;
   for (size_t i = 0; i < sequence->count; ++i) {
     const ag_layer_call call = call_of(network, workspace, i);
+    report(workspace->events.forward, workspace, call.layer);
     run_layer(call.layer->kind->forward, &call,
               workspace->profile == NULL ? NULL : &workspace->profile->forward[call.layer->slot]);
   }
@@ -177,6 +190,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
     }
     run_layer(call.layer->kind->backward, &call,
               workspace->profile == NULL ? NULL : &workspace->profile->backward[call.layer->slot]);
+    report(workspace->events.backward, workspace, call.layer);
     dy = call.dx;
   }
 }

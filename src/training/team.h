@@ -14,13 +14,10 @@ struct ag_team {
 /** The team of all ranks of a communicator. Not collective. */
 ag_team ag_team_of(MPI_Comm communicator);
 
-/** values[count] summed over the team: in `received`, as long, which is returned; in a team of one
- *  in `values` itself. The same bits on every rank. Collective.
+/** sums[count] = values[count] summed over the team; apart. Where for each value one rank at most
+ *  has more than a zero, that is exact. The same bits on every rank. Collective.
  *  Here and everywhere a failure of MPI itself ends the program: its default handler is kept. */
-const float *ag_team_sum_floats(const ag_team *team, size_t count, const float *values,
-                                float *received);
-/** values[count] = sum over the team: overwritten on every rank; count <= 8. Collective. */
-void ag_team_sum_doubles(const ag_team *team, size_t count, double *values);
+void ag_team_sum(const ag_team *team, size_t count, const double *values, double *sums);
 /** Lets no rank go on alone: returns `status`, or AG_ELSEWHERE where another rank has a failure.
  *  Collective. */
 ag_status ag_team_agree(const ag_team *team, ag_status status);

@@ -1,0 +1,102 @@
+/* A bag of requests, and the gathering of shares. */
+#include "training/exchange.h"
+
+#include <assert.h>
+
+/* Tags of ag_exchange_gather: behind the caller's. */
+enum { GATHER = 4096 };
+
+struct ag_exchange {
+  const ag_team *team;
+  size_t count, capacity;
+  MPI_Request *requests; /* [capacity] */
+};
+
+ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange **out)
+{
+  ag_status status = AG_OK;
+  ag_exchange *self = NULL;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *self, &self));
+  *out = self;
+  self->team = team;
+  self->capacity = messages;
+  AG_TRY(ag_allocate(messages, sizeof(MPI_Request), &self->requests));
+cleanup:
+  if (status != AG_OK) ag_exchange_destroy(out);
+  return status;
+}
+
+void ag_exchange_destroy(ag_exchange **out)
+{
+  if (*out == NULL) return;
+  assert((*out)->count == 0);
+  ag_release(&(*out)->requests);
+  ag_release(out);
+}
+
+static MPI_Request *next_request(ag_exchange *self)
+{
+  assert(self->count < self->capacity);
+  return &self->requests[self->count++];
+}
+
+void ag_exchange_send(ag_exchange *self, size_t rank, size_t tag, const float *values,
+                      size_t floats)
+{
+  MPI_Isend(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,
+            next_request(self));
+}
+
+void ag_exchange_receive(ag_exchange *self, size_t rank, size_t tag, float *values, size_t floats)
+{
+  MPI_Irecv(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,
+            next_request(self));
+}
+
+void ag_exchange_progress(ag_exchange *self)
+{
+  int all = 0;
+  MPI_Testall((int)self->count, self->requests, &all, MPI_STATUSES_IGNORE);
+}
+
+void ag_exchange_wait(ag_exchange *self)
+{
+  MPI_Waitall((int)self->count, self->requests, MPI_STATUSES_IGNORE);
+  self->count = 0;
+}
+
+/* ---- shares ---- */
+
+size_t ag_exchange_gather_messages(const ag_partition *partition)
+{
+  return 2 * partition->layers * (partition->ranks - 1);
+}
+
+/* Ranks in a turned order, so that not all send to the same one first. */
+static void gather_layer(ag_exchange *self, const ag_partition *partition, size_t layer,
+                         float *block)
+{
+  const ag_team *team = self->team;
+  const ag_slice_run own = ag_partition_share(partition, layer, team->rank);
+  for (size_t turn = 1; turn < team->size; ++turn) {
+    const size_t from = (team->rank + team->size - turn) % team->size;
+    const ag_slice_run run = ag_partition_share(partition, layer, from);
+    if (run.floats > 0) {
+      ag_exchange_receive(self, from, GATHER + layer, block + run.offset, run.floats);
+    }
+    if (own.floats > 0) {
+      ag_exchange_send(self, (team->rank + turn) % team->size, GATHER + layer, block + own.offset,
+                       own.floats);
+    }
+  }
+}
+
+void ag_exchange_gather(ag_exchange *self, const ag_partition *partition, float *block)
+{
+  assert(self->count == 0);
+  if (self->team->size == 1) return;
+  for (size_t layer = 0; layer < partition->layers; ++layer)
+    gather_layer(self, partition, layer, block);
+  ag_exchange_wait(self);
+}

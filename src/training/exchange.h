@@ -1,0 +1,33 @@
+/* Messages between the ranks of a team that travel while something else is computed. */
+#ifndef ADVGRID_TRAINING_EXCHANGE_H
+#define ADVGRID_TRAINING_EXCHANGE_H
+
+#include "training/partition.h"
+#include "training/team.h"
+
+/* A bag of messages on their way. Point to point, and not MPI_Iallreduce, whose sum has the order
+ * of its algorithm, which changes with the number of ranks. MPI moves them within its calls alone:
+ * the rank's first thread calls ag_exchange_progress now and then. */
+typedef struct ag_exchange ag_exchange;
+
+/** messages: at most so many are on their way at once. team: borrowed. */
+ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange **exchange);
+void ag_exchange_destroy(ag_exchange **exchange);
+
+/** Starts one message, whose floats are left alone until ag_exchange_wait. tag: below 4096, the
+ * same on both sides; of one tag they arrive in order. */
+void ag_exchange_send(ag_exchange *exchange, size_t rank, size_t tag, const float *values,
+                      size_t floats);
+void ag_exchange_receive(ag_exchange *exchange, size_t rank, size_t tag, float *values,
+                         size_t floats);
+void ag_exchange_progress(ag_exchange *exchange);
+/** Returns when all messages have come and gone. */
+void ag_exchange_wait(ag_exchange *exchange);
+
+/** Each rank has its share of `block`, which is laid out as the network's: now all have all of it.
+ *  Nothing else may be on its way. Collective. */
+void ag_exchange_gather(ag_exchange *exchange, const ag_partition *partition, float *block);
+/** Messages of ag_exchange_gather. */
+size_t ag_exchange_gather_messages(const ag_partition *partition);
+
+#endif

@@ -1,0 +1,81 @@
+/* Slices of parameters, and which rank has which. */
+#include "training/partition.h"
+
+enum { SLICE = 16384 };
+
+/* Counts the slices of a parameter, and writes them where there is memory for them. */
+static void cut(const ag_parameter *parameter, ag_partition *partition)
+{
+  if (!parameter->trained && !parameter->averaged) return;
+  for (size_t begin = 0; begin < parameter->floats; begin += SLICE) {
+    if (partition->slices != NULL) {
+      partition->slices[partition->slice_count] =
+          (ag_slice){.offset = parameter->offset + begin,
+                     .floats = ag_minimum(parameter->floats - begin, SLICE),
+                     .decayed = parameter->decayed,
+                     .averaged = parameter->averaged};
+    }
+    ++partition->slice_count;
+  }
+}
+
+static void cut_layers(const ag_network *network, ag_partition *partition)
+{
+  partition->slice_count = 0;
+  for (size_t layer = 0; layer < partition->layers; ++layer) {
+    partition->first[layer] = partition->slice_count;
+    for (size_t p = ag_network_layer_first_parameter(network, layer);
+         p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
+      cut(ag_network_parameter(network, p), partition);
+    }
+  }
+  partition->first[partition->layers] = partition->slice_count;
+}
+
+ag_status ag_partition_create(const ag_network *network, size_t ranks, ag_partition *partition)
+{
+  ag_status status = AG_OK;
+  *partition = (ag_partition){.ranks = ranks, .layers = ag_network_layer_count(network)};
+  AG_TRY(ag_allocate(partition->layers + 1, sizeof *partition->first, &partition->first));
+  cut_layers(network, partition);
+  AG_TRY(ag_allocate(partition->slice_count, sizeof *partition->slices, &partition->slices));
+  cut_layers(network, partition);
+  for (size_t layer = 0; layer < partition->layers; ++layer) {
+    for (size_t rank = 0; rank < ranks; ++rank) {
+      const ag_slice_run run = ag_partition_share(partition, layer, rank);
+      for (size_t slice = run.first; slice < run.end; ++slice)
+        partition->slices[slice].rank = rank;
+    }
+  }
+cleanup:
+  return status;
+}
+
+void ag_partition_clear(ag_partition *partition)
+{
+  ag_release(&partition->slices);
+  ag_release(&partition->first);
+}
+
+static ag_slice_run run_of(const ag_partition *partition, size_t first, size_t end)
+{
+  ag_slice_run run = {.first = first, .end = end};
+  if (first == end) return run;
+  const ag_slice *last = &partition->slices[end - 1];
+  run.offset = partition->slices[first].offset;
+  run.floats = last->offset + last->floats - run.offset;
+  return run;
+}
+
+ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer)
+{
+  return run_of(partition, partition->first[layer], partition->first[layer + 1]);
+}
+
+ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank)
+{
+  const size_t first = partition->first[layer];
+  const size_t count = partition->first[layer + 1] - first;
+  return run_of(partition, first + count * rank / partition->ranks,
+                first + count * (rank + 1) / partition->ranks);
+}

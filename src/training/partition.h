@@ -1,0 +1,35 @@
+/* How a network's parameters are cut up: into slices that stay in a core's cache from one loop over
+ * them to the next, and layer by layer into one share of slices for each rank of a team. Pure. */
+#ifndef ADVGRID_TRAINING_PARTITION_H
+#define ADVGRID_TRAINING_PARTITION_H
+
+#include "advgrid/network.h"
+
+/* A piece of one parameter that is trained or averaged. */
+typedef struct ag_slice {
+  size_t offset, floats; /* in the network's block */
+  size_t rank;           /* that adds up its gradients and steps it */
+  bool decayed, averaged;
+} ag_slice;
+
+/* A run of slices, and of the block from the first one's begin to the last one's end. */
+typedef struct ag_slice_run {
+  size_t first, end;
+  size_t offset, floats;
+} ag_slice_run;
+
+typedef struct ag_partition {
+  size_t ranks, layers, slice_count;
+  ag_slice *slices; /* in the block's order */
+  size_t *first;    /* [layers + 1] the first slice of each layer */
+} ag_partition;
+
+/** For a team of `ranks`. partition: owned by the caller, also after a failure. */
+ag_status ag_partition_create(const ag_network *network, size_t ranks, ag_partition *partition);
+void ag_partition_clear(ag_partition *partition);
+
+/** All slices of a layer, and the share of them that is a rank's; either may be empty. */
+ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer);
+ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank);
+
+#endif
