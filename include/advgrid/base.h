@@ -25,7 +25,8 @@
   ROW(AG_BOUND_BROKEN, "a perturbation left its bound", 1) \
   ROW(AG_HDF5_FAILED, "HDF5 failed", 1)                    \
   ROW(AG_ELSEWHERE, "another rank failed", 1)              \
-  ROW(AG_UNITS_FAILED, "some units failed", 1)
+  ROW(AG_UNITS_FAILED, "some units failed", 1)             \
+  ROW(AG_INTERRUPTED, "interrupted", 85)
 
 #define AG_STATUS_NAME(name, text, code) name,
 typedef enum ag_status { AG_STATUS_TABLE(AG_STATUS_NAME) AG_STATUS_COUNT } ag_status;
@@ -51,6 +52,16 @@ const char *ag_message(void);
 /** What the status means in general; static text. */
 const char *ag_status_text(ag_status status);
 int ag_status_exit_code(ag_status status);
+
+/* ---- interruption --------------------------------------------------------- */
+
+/** From now on SIGTERM, SIGINT and SIGUSR1 ask the program to stop where it can go on later. */
+void ag_interrupt_listen(void);
+/** Asks for the same: another rank was told. */
+void ag_interrupt_request(void);
+/** Whether the program was asked to stop: what takes long looks now and then, and fails with
+ *  AG_INTERRUPTED. */
+bool ag_interrupted(void);
 
 /* ---- memory ------------------------------------------------------------- */
 

@@ -62,11 +62,13 @@ typedef struct ag_epoch {
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
 } ag_epoch;
 
-/* What a training run reports; any may be NULL. Called on every rank. */
+/* What a training reports; any may be NULL. Called on every rank. */
 typedef struct ag_training_events {
   void *context;
   void (*step)(void *context, size_t images); /* images of the batch just done */
   ag_status (*epoch)(void *context, const ag_epoch *epoch);
+  /* Before a step: whether to leave behind it. One rank's wish is enough. */
+  bool (*pause)(void *context);
 } ag_training_events;
 
 /** Trains the network's parameters from what they are. Where the job asks for averaging, what is
@@ -74,11 +76,53 @@ typedef struct ag_training_events {
  *  their first values on (Polyak & Juditsky 1992, with the weights of an exponential average):
  *    average += (1 - d) (w - average)  after each step,  d = min(averaging, (1 + t) / (10 + t))
  *  behind t earlier steps, so that the first ones are soon forgotten.
- *  Collective over the team; every rank ends with the same parameters, prepared for evaluation.
- * Fails with AG_NOT_FINITE, naming epoch and step, on every rank where the loss of a batch is not
- * finite. */
+ *  The parameters' bits depend on the instruction set alone, not on ranks and threads. Collective
+ *  over the team; every rank ends with the same parameters, prepared for evaluation. Fails with
+ *  AG_NOT_FINITE, naming epoch and step, on every rank where the loss of a batch is not finite, and
+ *  with AG_INTERRUPTED on every rank where one was interrupted. */
 ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
                    ag_pool *pool, const ag_team *team, const ag_training_events *events,
                    ag_network *network);
+
+/* ---- the same, left and taken up again ------------------------------------------------------ */
+
+typedef struct ag_trainer ag_trainer;
+
+/* Between two steps. */
+typedef struct ag_training_position {
+  uint64_t steps;  /* done, over all epochs */
+  uint64_t images; /* of the epoch in hand, as the sums that follow: */
+  double loss, correct, seconds;
+} ag_training_position;
+
+/* All that a training goes on from. Vectors are laid out as the network's block. */
+typedef struct ag_training_state {
+  ag_training_position position;
+  size_t floats;
+  const float *parameters;
+  float *velocity;
+  float *average; /* NULL where the job averages none */
+} ag_training_state;
+
+/** At the start of a training of the network's parameters. Borrows all but the entries. */
+ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
+                            ag_pool *pool, ag_network *network, ag_trainer **trainer);
+void ag_trainer_destroy(ag_trainer **trainer);
+/** Called between layers by the rank's first thread; NULL: nothing. */
+void ag_trainer_between(ag_trainer *trainer, void (*between)(void *context), void *context);
+
+/** Goes on from a state (copied), on this rank; what its ag_trainer_state was after
+ *  ag_trainer_collect. */
+void ag_trainer_restore(ag_trainer *trainer, const ag_training_state *state);
+/** Enters a team (copied), and leaves the one before: all go on from what its first rank has.
+ *  Collective over the new team. */
+ag_status ag_trainer_join(ag_trainer *trainer, const ag_team *team);
+/** Trains, as ag_train says, until the epoch ends, a pause is wished for, or all is done: then
+ *  *finished. After AG_INTERRUPTED the trainer is where the last step left it. Collective. */
+ag_status ag_trainer_run(ag_trainer *trainer, const ag_training_events *events, bool *finished);
+/** Ranks keep the optimizer's memory of their own share: now each has all. Collective. */
+void ag_trainer_collect(ag_trainer *trainer);
+/** Borrowed; of the optimizer's memory this rank's share, or all behind ag_trainer_collect. */
+ag_training_state ag_trainer_state(const ag_trainer *trainer);
 
 #endif

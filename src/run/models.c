@@ -87,7 +87,7 @@ static ag_status train_model(ag_session *session, size_t model)
                         (double)ag_settings_count(&session->job->training.settings, "epochs");
   progress_of_training progress = {
       .session = session, .model = model, .flops_per_image = unit->flops / images};
-  const ag_training_events events = {&progress, step_done, epoch_done};
+  const ag_training_events events = {.context = &progress, .step = step_done, .epoch = epoch_done};
   const double start = ag_clock_seconds();
   ag_meter_activity(&session->meter, "training %s", unit->name);
   AG_TRY(ag_ranks_agree(session->team.communicator, create_network(session, model, &network)));

@@ -15,7 +15,6 @@ struct ag_stepper {
   const ag_partition *partition;
   float *velocity; /* like the network's block, as the average is */
   float *average;  /* of the parameters; NULL: not wanted */
-  size_t steps;    /* that were made */
   /* The step in hand. */
   size_t images;
   float *weights; /* the network's, while they are changed */
@@ -24,8 +23,8 @@ struct ag_stepper {
   float share;  /* of the average that is renewed */
 };
 
-ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag_team *team,
-                            ag_network *network, ag_gradient_sum *gradients, ag_stepper **out)
+ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, ag_network *network,
+                            ag_stepper **out)
 {
   ag_status status = AG_OK;
   ag_stepper *self = NULL;
@@ -33,12 +32,9 @@ ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag
   *out = NULL;
   AG_TRY(ag_allocate(1, sizeof *self, &self));
   *out = self;
-  *self = (ag_stepper){.training = training,
-                       .pool = pool,
-                       .team = team,
-                       .network = network,
-                       .gradients = gradients,
-                       .partition = ag_gradient_sum_partition(gradients)};
+  self->training = training;
+  self->pool = pool;
+  self->network = network;
   AG_TRY(ag_allocate(floats, sizeof(float), &self->velocity));
   if (ag_settings_number(&training->settings, "averaging") > 0) {
     AG_TRY(ag_allocate(floats, sizeof(float), &self->average));
@@ -56,6 +52,23 @@ void ag_stepper_destroy(ag_stepper **out)
   ag_release(&self->average);
   ag_release(&self->velocity);
   ag_release(out);
+}
+
+void ag_stepper_join(ag_stepper *self, const ag_team *team, ag_gradient_sum *gradients)
+{
+  self->team = team;
+  self->gradients = gradients;
+  self->partition = ag_gradient_sum_partition(gradients);
+}
+
+float *ag_stepper_velocity(const ag_stepper *self)
+{
+  return self->velocity;
+}
+
+float *ag_stepper_average(const ag_stepper *self)
+{
+  return self->average;
 }
 
 /* The average goes `share` of the way to where the weights are. */
@@ -102,11 +115,12 @@ static void change_weights(ag_stepper *self, ag_pool_work work)
   ag_exchange_gather(ag_gradient_sum_exchange(self->gradients), self->partition, self->weights);
 }
 
-void ag_stepper_step(ag_stepper *self, size_t images, double rate, double norm)
+void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rate, double norm)
 {
   const ag_settings *settings = &self->training->settings;
-  const double steps = (double)self->steps++;
-  const double decay = fmin(ag_settings_number(settings, "averaging"), (1 + steps) / (10 + steps));
+  const double before = (double)steps;
+  const double decay =
+      fmin(ag_settings_number(settings, "averaging"), (1 + before) / (10 + before));
   self->images = images;
   self->rate = rate;
   self->factor = ag_gradient_clip(norm, ag_settings_number(settings, "clip"));

@@ -10,14 +10,19 @@
 typedef struct ag_stepper ag_stepper;
 
 /** Memory for the optimizer. Borrows all. */
-ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, const ag_team *team,
-                            ag_network *network, ag_gradient_sum *gradients, ag_stepper **stepper);
+ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, ag_network *network,
+                            ag_stepper **stepper);
 void ag_stepper_destroy(ag_stepper **stepper);
+/** The team that steps from now on, and its gradients; borrowed. */
+void ag_stepper_join(ag_stepper *stepper, const ag_team *team, ag_gradient_sum *gradients);
+/** Momentum, and the parameters' average, NULL where the job wants none: of this rank's slices. */
+float *ag_stepper_velocity(const ag_stepper *stepper);
+float *ag_stepper_average(const ag_stepper *stepper);
 
-/** One step of the network's parameters down the sum over a batch of `images`, which is clipped by
- *  its norm as the job says; their average follows. Leaves gradients of zero and a network that is
- *  prepared for the next batch. Collective. */
-void ag_stepper_step(ag_stepper *stepper, size_t images, double rate, double norm);
+/** One step of the network's parameters, behind `steps` others, down the sum over a batch of
+ *  `images`, which is clipped by its norm as the job says; their average follows. Leaves gradients
+ *  of zero and a network that is prepared for the next batch. Collective. */
+void ag_stepper_step(ag_stepper *stepper, uint64_t steps, size_t images, double rate, double norm);
 /** Exchanges the network's parameters with their average; nothing where the job averages none.
  *  Before a pass the network is to be prepared. Collective. */
 void ag_stepper_exchange(ag_stepper *stepper);

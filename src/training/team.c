@@ -18,6 +18,12 @@ void ag_team_sum(const ag_team *team, size_t count, const double *values, double
   MPI_Allreduce(values, sums, (int)count, MPI_DOUBLE, MPI_SUM, team->communicator);
 }
 
+void ag_team_share(const ag_team *team, void *bytes, size_t size)
+{
+  assert(size <= INT32_MAX);
+  if (team->size > 1) MPI_Bcast(bytes, (int)size, MPI_BYTE, 0, team->communicator);
+}
+
 ag_status ag_team_agree(const ag_team *team, ag_status status)
 {
   const double failed = status != AG_OK;

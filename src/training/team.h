@@ -18,6 +18,8 @@ ag_team ag_team_of(MPI_Comm communicator);
  *  has more than a zero, that is exact. The same bits on every rank. Collective.
  *  Here and everywhere a failure of MPI itself ends the program: its default handler is kept. */
 void ag_team_sum(const ag_team *team, size_t count, const double *values, double *sums);
+/** The first rank's bytes become everybody's. Collective. */
+void ag_team_share(const ag_team *team, void *bytes, size_t size);
 /** Lets no rank go on alone: returns `status`, or AG_ELSEWHERE where another rank has a failure.
  *  Collective. */
 ag_status ag_team_agree(const ag_team *team, ag_status status);

@@ -1,205 +1,167 @@
-/* Training one network over the ranks of a team.
- * A batch is cut into shards; each rank has a run of them, and of these each thread, which takes
- * one after the other through the network alone. Their gradients are summed while they are computed
- * (training/gradient_sum.h), and a step follows (training/step.h). */
-#include "advgrid/attack.h"
+/* Training one network over the ranks of a team, step by step.
+ * A batch is cut into shards; each rank has a run of them, and of these each thread
+ * (training/lanes.h). Their gradients are summed while they are computed (training/gradient_sum.h),
+ * and a step follows (training/step.h). Between two steps it may all be left and taken up again. */
+#include "training/lanes.h"
 #include "training/step.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct trainer trainer;
-
-/* What one thread works in. */
-typedef struct lane {
-  trainer *trainer;
-  size_t index;
-  ag_workspace *workspace;
-  float *pixels, *dlogits, *losses;
-  uint8_t *labels;
-  size_t correct; /* of the validation images it took */
-} lane;
-
-struct trainer {
+struct ag_trainer {
   const ag_training *training;
   uint64_t seed;
   const ag_dataset *dataset;
   ag_pool *pool;
-  const ag_team *team;
-  const ag_training_events *events;
   ag_network *network;
-  size_t shard, batch;
-  float smoothing; /* of labels */
-  lane *lanes;     /* [threads of the pool] */
+  const ag_training_events *events;
+  size_t batch, steps_of_epoch;
   uint32_t *order; /* this epoch's, of the training images; then the validation's numbers */
-  ag_gradient_sum *gradients;
+  ag_lanes *lanes;
   ag_stepper *stepper;
-  /* What ranks tell each other of a batch, and what comes of it: a failure, the loss and the
-   * correct predictions of each shard, the squares of each slice of gradients. A rank leaves zeros
-   * where the others' are, so that sums over ranks round nothing. */
+  ag_training_position position;
+  /* Of the team it has joined. */
+  ag_team team;
+  ag_gradient_sum *gradients;
+  /* What ranks tell each other of a batch, and what comes of it: failures and wishes, the loss and
+   * the correct predictions of each shard, the squares of each slice of gradients. A rank leaves
+   * zeros where the others' are, so that sums over ranks round nothing. */
   size_t shards, number_count;
   double *numbers, *sums; /* [number_count] */
-  /* The batch in hand: order[first .. first + count - 1]. */
-  size_t first, count;
-  uint32_t epoch, step; /* from 0; steps over all epochs */
 };
 
-enum { FAILURE, LOSSES };
+/* Ranks that failed, that were asked to stop, that want to pause; then what the ranks count. */
+enum { FAILURE, INTERRUPTION, PAUSE, LOSSES };
 
-static size_t shards_of(const trainer *self, size_t images)
+static size_t minimum_batch(const ag_trainer *self)
 {
-  return (images + self->shard - 1) / self->shard;
-}
-
-/* Shards of a batch, and of the last one of an epoch. */
-static size_t shards_of_batch(const trainer *self)
-{
-  return shards_of(self, ag_minimum(self->batch, self->dataset->training.count));
-}
-static size_t shards_of_last(const trainer *self)
-{
-  const size_t rest = self->dataset->training.count % self->batch;
-  return rest == 0 ? shards_of_batch(self) : shards_of(self, rest);
-}
-
-/* ---- what happens between layers ---- */
-
-static void before_forward(void *context, size_t layer)
-{
-  const lane *mine = context;
-  (void)layer;
-  if (mine->index == 0) ag_gradient_sum_progress(mine->trainer->gradients);
-}
-
-static void after_backward(void *context, size_t layer)
-{
-  const lane *mine = context;
-  ag_gradient_sum_add(mine->trainer->gradients, mine->index, layer);
-  if (mine->index == 0) ag_gradient_sum_progress(mine->trainer->gradients);
+  return ag_minimum(self->batch, self->dataset->training.count);
 }
 
 /* ---- memory ---- */
 
-static ag_status create_lane(trainer *self, size_t index)
+ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
+                            ag_pool *pool, ag_network *network, ag_trainer **out)
 {
   ag_status status = AG_OK;
-  lane *one = &self->lanes[index];
-  const ag_pass_events events = {one, before_forward, after_backward};
-  one->trainer = self;
-  one->index = index;
-  const size_t image = ag_shape_floats(self->dataset->shape);
-  const size_t stride = ag_network_logit_stride(self->network);
-  AG_TRY(ag_workspace_create(self->network, self->shard, &one->workspace));
-  AG_TRY(ag_allocate(self->shard * image, sizeof(float), &one->pixels));
-  AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
-  AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
-  AG_TRY(ag_allocate(self->shard, 1, &one->labels));
-  ag_workspace_listen(one->workspace, &events);
-cleanup:
-  return status;
-}
-
-static ag_status create_memory(trainer *self)
-{
-  ag_status status = AG_OK;
-  const size_t threads = ag_pool_threads(self->pool);
-  const size_t images = self->dataset->training.count + self->dataset->validation.count;
+  ag_trainer *self = NULL;
+  const size_t images = dataset->training.count + dataset->validation.count;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *self, &self));
+  *out = self;
+  *self = (ag_trainer){.training = training,
+                       .seed = seed,
+                       .dataset = dataset,
+                       .pool = pool,
+                       .network = network,
+                       .batch = ag_settings_count(&training->settings, "batch")};
+  self->steps_of_epoch = (dataset->training.count + self->batch - 1) / self->batch;
   AG_TRY(ag_allocate(images, sizeof *self->order, &self->order));
   for (size_t i = 0; i < images; ++i)
     self->order[i] = (uint32_t)i;
-  const size_t batches[] = {shards_of_batch(self), shards_of_last(self)};
-  AG_TRY(ag_gradient_sum_create(self->network, self->pool, self->team, batches, &self->gradients));
-  AG_TRY(ag_stepper_create(self->training, self->pool, self->team, self->network, self->gradients,
-                           &self->stepper));
-  self->shards = batches[0];
+  AG_TRY(ag_lanes_create(training, seed, dataset, pool, network, &self->lanes));
+  AG_TRY(ag_stepper_create(training, pool, network, &self->stepper));
+cleanup:
+  if (status != AG_OK) ag_trainer_destroy(out);
+  return status;
+}
+
+static void leave_team(ag_trainer *self)
+{
+  ag_release(&self->sums);
+  ag_release(&self->numbers);
+  ag_gradient_sum_destroy(&self->gradients);
+}
+
+void ag_trainer_destroy(ag_trainer **out)
+{
+  ag_trainer *self = *out;
+  if (self == NULL) return;
+  leave_team(self);
+  ag_stepper_destroy(&self->stepper);
+  ag_lanes_destroy(&self->lanes);
+  ag_release(&self->order);
+  ag_release(out);
+}
+
+void ag_trainer_between(ag_trainer *self, void (*between)(void *context), void *context)
+{
+  ag_lanes_between(self->lanes, between, context);
+}
+
+/* ---- teams and states ---- */
+
+static ag_status create_team_memory(ag_trainer *self)
+{
+  ag_status status = AG_OK;
+  const size_t rest = self->dataset->training.count % self->batch;
+  self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
+  const size_t batches[] = {self->shards,
+                            rest == 0 ? self->shards : ag_lanes_shards(self->lanes, rest)};
+  AG_TRY(ag_gradient_sum_create(self->network, self->pool, &self->team, batches, &self->gradients));
   self->number_count = LOSSES + 2 * self->shards +
                        ag_gradient_sum_partition(self->gradients)->slice_count;
   AG_TRY(ag_allocate(self->number_count, sizeof *self->numbers, &self->numbers));
   AG_TRY(ag_allocate(self->number_count, sizeof *self->sums, &self->sums));
-  AG_TRY(ag_allocate(threads, sizeof *self->lanes, &self->lanes));
-  for (size_t i = 0; i < threads; ++i)
-    AG_TRY(create_lane(self, i));
 cleanup:
   return status;
 }
 
-static void destroy_memory(trainer *self)
+ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
 {
-  for (size_t i = 0; self->lanes != NULL && i < ag_pool_threads(self->pool); ++i) {
-    lane *one = &self->lanes[i];
-    ag_release(&one->labels);
-    ag_release(&one->losses);
-    ag_release(&one->dlogits);
-    ag_release(&one->pixels);
-    ag_workspace_destroy(&one->workspace);
-  }
-  ag_release(&self->lanes);
-  ag_release(&self->sums);
-  ag_release(&self->numbers);
-  ag_stepper_destroy(&self->stepper);
-  ag_gradient_sum_destroy(&self->gradients);
-  ag_release(&self->order);
+  leave_team(self);
+  self->team = *team;
+  const ag_status status = ag_team_agree(team, create_team_memory(self));
+  if (status != AG_OK) return status;
+  ag_stepper_join(self->stepper, &self->team, self->gradients);
+  const ag_training_state state = ag_trainer_state(self);
+  ag_team_share(team, &self->position, sizeof self->position);
+  ag_team_share(team, ag_network_block(self->network), state.floats * sizeof(float));
+  ag_team_share(team, state.velocity, state.floats * sizeof(float));
+  if (state.average != NULL) ag_team_share(team, state.average, state.floats * sizeof(float));
+  return AG_OK;
+}
+
+void ag_trainer_collect(ag_trainer *self)
+{
+  const ag_training_state state = ag_trainer_state(self);
+  ag_exchange *exchange = ag_gradient_sum_exchange(self->gradients);
+  const ag_partition *partition = ag_gradient_sum_partition(self->gradients);
+  ag_exchange_gather(exchange, partition, state.velocity);
+  if (state.average != NULL) ag_exchange_gather(exchange, partition, state.average);
+}
+
+ag_training_state ag_trainer_state(const ag_trainer *self)
+{
+  return (ag_training_state){.position = self->position,
+                             .floats = ag_network_floats(self->network),
+                             .parameters = ag_network_values(self->network),
+                             .velocity = ag_stepper_velocity(self->stepper),
+                             .average = ag_stepper_average(self->stepper)};
+}
+
+void ag_trainer_restore(ag_trainer *self, const ag_training_state *state)
+{
+  const ag_training_state own = ag_trainer_state(self);
+  const size_t bytes = own.floats * sizeof(float);
+  self->position = state->position;
+  memcpy(ag_network_block(self->network), state->parameters, bytes);
+  memcpy(own.velocity, state->velocity, bytes);
+  if (own.average != NULL) memcpy(own.average, state->average, bytes);
 }
 
 /* ---- one batch ---- */
 
-static size_t count_correct(const trainer *self, const lane *mine, const float *logits,
-                            size_t count)
-{
-  const size_t classes = ag_network_classes(self->network);
-  const size_t stride = ag_network_logit_stride(self->network);
-  size_t correct = 0;
-  for (size_t i = 0; i < count; ++i) {
-    uint8_t prediction = 0;
-    ag_margin(logits + i * stride, classes, mine->labels[i], &prediction);
-    correct += prediction == mine->labels[i];
-  }
-  return correct;
-}
-
-/* One shard of the batch: forward, loss, backward into its gradients. */
-static void train_shard(trainer *self, lane *mine, size_t shard)
-{
-  const size_t begin = shard * self->shard;
-  const size_t count = ag_minimum(self->shard, self->count - begin);
-  const uint32_t *samples = self->order + self->first + begin;
-  const ag_pass pass = {
-      .training = true, .seed = self->seed, .step = self->step, .samples = samples};
-  const ag_augmentation augmentation = {self->training->augmentation, self->seed, self->epoch};
-  double *loss = &self->numbers[LOSSES + shard];
-
-  ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
-                          count, mine->pixels, mine->labels);
-  const float *logits =
-      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
-                            logits, mine->labels, self->smoothing, 1 / (float)self->count,
-                            mine->losses, mine->dlogits);
-  for (size_t i = 0; i < count; ++i)
-    *loss += (double)mine->losses[i];
-  loss[self->shards] = (double)count_correct(self, mine, logits, count);
-  ag_network_backward(self->network, mine->workspace, mine->dlogits,
-                      ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
-}
-
-static ag_status train_lane(void *context, size_t item, size_t thread)
-{
-  trainer *self = context;
-  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
-  (void)thread;
-  for (size_t shard = shards.first; shard < shards.end; ++shard)
-    train_shard(self, &self->lanes[item], shard);
-  return AG_OK;
-}
-
 /* Every rank comes here, also one that failed, and all leave with a failure where one has. */
-static ag_status sum_numbers(trainer *self, size_t count, ag_status status)
+static ag_status sum_numbers(ag_trainer *self, size_t count, ag_status status)
 {
-  self->numbers[FAILURE] = status != AG_OK;
-  ag_team_sum(self->team, count, self->numbers, self->sums);
+  self->numbers[FAILURE] = status != AG_OK && status != AG_INTERRUPTED;
+  self->numbers[INTERRUPTION] = status == AG_INTERRUPTED;
+  ag_team_sum(&self->team, count, self->numbers, self->sums);
   memset(self->numbers, 0, count * sizeof *self->numbers);
-  if (status != AG_OK || self->sums[FAILURE] == 0) return status;
-  return ag_fail(AG_ELSEWHERE, "another rank failed");
+  if (status != AG_OK && status != AG_INTERRUPTED) return status;
+  if (self->sums[FAILURE] > 0) return ag_fail(AG_ELSEWHERE, "another rank failed");
+  return self->sums[INTERRUPTION] > 0 ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
 }
 
 static double add_up(const double *values, size_t count)
@@ -210,108 +172,149 @@ static double add_up(const double *values, size_t count)
   return sum;
 }
 
-static ag_status check_finite(const trainer *self, double loss, double norm)
+static ag_status check_finite(const ag_trainer *self, double loss, double norm)
 {
   if (isfinite(loss) && isfinite(norm)) return AG_OK;
+  const uint64_t steps = self->position.steps;
   return ag_fail(AG_NOT_FINITE,
-                 "the loss or its gradient is not finite in epoch %u, step %zu of %zu",
-                 self->epoch + 1, self->first / self->batch + 1,
-                 (self->dataset->training.count + self->batch - 1) / self->batch);
+                 "the loss or its gradient is not finite in epoch %llu, step %llu of %zu",
+                 (unsigned long long)(steps / self->steps_of_epoch + 1),
+                 (unsigned long long)(steps % self->steps_of_epoch + 1), self->steps_of_epoch);
 }
 
-/* *loss, *correct: of the batch, added to. */
-static ag_status train_batch(trainer *self, double rate, double *loss, double *correct)
+static ag_lane_images next_batch(const ag_trainer *self)
+{
+  const size_t first = self->position.steps % self->steps_of_epoch * self->batch;
+  return (ag_lane_images){.order = self->order + first,
+                          .count = ag_minimum(self->batch, self->dataset->training.count - first),
+                          .epoch = (uint32_t)(self->position.steps / self->steps_of_epoch),
+                          .step = (uint32_t)self->position.steps};
+}
+
+/* The rate at the middle of the step, so that neither the first nor the last is zero. */
+static double next_rate(const ag_trainer *self)
+{
+  return ag_schedule_rate(&self->training->schedule,
+                          ((double)self->position.steps + 0.5) / (double)self->steps_of_epoch,
+                          (double)ag_settings_count(&self->training->settings, "epochs"));
+}
+
+/* One step; where it fails, or was interrupted, nothing has changed. */
+static ag_status train_batch(ag_trainer *self)
 {
   const size_t squares = LOSSES + 2 * self->shards;
-  ag_gradient_sum_begin(self->gradients, shards_of(self, self->count));
-  ag_status status = ag_pool_run(self->pool, ag_pool_threads(self->pool), train_lane, NULL, self);
+  const ag_lane_images batch = next_batch(self);
+  ag_training_position *position = &self->position;
+  ag_gradient_sum_begin(self->gradients, ag_lanes_shards(self->lanes, batch.count));
+  ag_status status = ag_lanes_train(self->lanes, &batch, self->gradients, self->numbers + LOSSES,
+                                    self->numbers + LOSSES + self->shards);
   ag_gradient_sum_complete(self->gradients, self->numbers + squares);
   status = sum_numbers(self, self->number_count, status);
-  if (status != AG_OK) return status;
-  const double losses = add_up(self->sums + LOSSES, self->shards);
+  const double loss = add_up(self->sums + LOSSES, self->shards);
   const double norm = sqrt(add_up(self->sums + squares, self->number_count - squares));
-  *loss += losses;
-  *correct += add_up(self->sums + LOSSES + self->shards, self->shards);
-  status = check_finite(self, losses, norm);
-  if (status == AG_OK) ag_stepper_step(self->stepper, self->count, rate, norm);
-  return status;
+  if (status == AG_OK) status = check_finite(self, loss, norm);
+  if (status != AG_OK) return status;
+  ag_stepper_step(self->stepper, position->steps, batch.count, next_rate(self), norm);
+  ++position->steps;
+  position->images += batch.count;
+  position->loss += loss;
+  position->correct += add_up(self->sums + LOSSES + self->shards, self->shards);
+  if (self->events->step != NULL) self->events->step(self->events->context, batch.count);
+  return AG_OK;
 }
 
 /* ---- one epoch ---- */
 
-/* This rank's. */
-static ag_shard_range validation_shards(const trainer *self)
-{
-  const ag_shard_range all = {0, shards_of(self, self->dataset->validation.count)};
-  return ag_shard_share(all, self->team->rank, self->team->size);
-}
-
-static ag_status validate_shard(void *context, size_t item, size_t thread)
-{
-  const trainer *self = context;
-  lane *mine = &self->lanes[thread];
-  const ag_images *images = &self->dataset->validation;
-  const size_t begin = (validation_shards(self).first + item) * self->shard;
-  const size_t count = ag_minimum(self->shard, images->count - begin);
-  const ag_pass pass = {.seed = self->seed,
-                        .step = self->step,
-                        .samples = self->order + self->dataset->training.count + begin};
-  ag_shard_fill(images, self->dataset->shape, NULL, begin, count, mine->pixels, mine->labels);
-  const float *logits =
-      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  mine->correct += count_correct(self, mine, logits, count);
-  return AG_OK;
-}
-
-static ag_status validate(trainer *self, double *accuracy)
+/* Of what is kept: the average, where there is one. */
+static ag_status validate(ag_trainer *self, double *accuracy)
 {
   enum { CORRECT = LOSSES, NUMBERS };
   const size_t images = self->dataset->validation.count;
+  const ag_lane_images all = {.order = self->order + self->dataset->training.count,
+                              .count = images,
+                              .step = (uint32_t)self->position.steps};
+  const ag_shard_range shards = {0, ag_lanes_shards(self->lanes, images)};
+  size_t correct = 0;
   *accuracy = NAN;
   if (images == 0) return AG_OK;
-  const ag_shard_range shards = validation_shards(self);
-  ag_stepper_exchange(self->stepper); /* the average is what is kept */
+  ag_stepper_exchange(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
-  ag_status status = ag_pool_run(self->pool, shards.end - shards.first, validate_shard, NULL, self);
+  ag_status status = ag_lanes_validate(
+      self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &correct);
   ag_stepper_exchange(self->stepper);
   ag_network_prepare(self->network, true, self->pool);
-  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
-    self->numbers[CORRECT] += (double)self->lanes[i].correct;
-    self->lanes[i].correct = 0;
-  }
+  self->numbers[CORRECT] = (double)correct;
   status = sum_numbers(self, NUMBERS, status);
   if (status == AG_OK) *accuracy = self->sums[CORRECT] / (double)images;
   return status;
 }
 
-static ag_status train_epoch(trainer *self, size_t epochs)
+/* All steps of an epoch are made, and its row is not. */
+static bool is_epoch_complete(const ag_trainer *self)
+{
+  return self->position.images > 0 && self->position.steps % self->steps_of_epoch == 0;
+}
+
+static ag_status end_epoch(ag_trainer *self)
 {
   ag_status status = AG_OK;
+  ag_training_position *position = &self->position;
   const double start = ag_clock_seconds();
-  const size_t images = self->dataset->training.count;
-  const size_t steps = (images + self->batch - 1) / self->batch;
-  double loss = 0;
-  double correct = 0;
-  ag_epoch row = {.epoch = self->epoch + 1};
-  ag_random random = ag_random_stream(self->seed, AG_PURPOSE_ORDER, 0, self->epoch);
-  ag_random_permutation(&random, images, self->order);
-  for (size_t i = 0; i < steps; ++i) {
-    /* The rate at the middle of the step, so that neither the first nor the last is zero. */
-    row.learning_rate = ag_schedule_rate(&self->training->schedule,
-                                         (double)self->epoch + ((double)i + 0.5) / (double)steps,
-                                         (double)epochs);
-    self->first = i * self->batch;
-    self->count = ag_minimum(self->batch, images - self->first);
-    AG_TRY(train_batch(self, row.learning_rate, &loss, &correct));
-    ++self->step;
-    if (self->events->step != NULL) self->events->step(self->events->context, self->count);
-  }
-  row.loss = loss / (double)images;
-  row.train_accuracy = correct / (double)images;
+  const double images = (double)position->images;
+  --position->steps; /* the last step's rate is the epoch's */
+  ag_epoch row = {.epoch = (uint32_t)(position->steps / self->steps_of_epoch + 1),
+                  .loss = position->loss / images,
+                  .train_accuracy = position->correct / images,
+                  .learning_rate = next_rate(self)};
+  ++position->steps;
   AG_TRY(validate(self, &row.validation_accuracy));
-  row.seconds = ag_clock_seconds() - start;
+  row.seconds = position->seconds + ag_clock_seconds() - start;
+  *position = (ag_training_position){.steps = position->steps};
   if (self->events->epoch != NULL) status = self->events->epoch(self->events->context, &row);
-  status = ag_team_agree(self->team, status);
+  status = ag_team_agree(&self->team, status);
+cleanup:
+  return status;
+}
+
+/* Whatever came before: an epoch's order is its own. */
+static void draw_order(ag_trainer *self)
+{
+  const size_t images = self->dataset->training.count;
+  ag_random random = ag_random_stream(self->seed, AG_PURPOSE_ORDER, 0,
+                                      (uint32_t)(self->position.steps / self->steps_of_epoch));
+  ag_random_permutation(&random, images, self->order);
+}
+
+/* ---- the whole ---- */
+
+/* The parameters that are kept, as evaluation reads them. */
+static void finish(ag_trainer *self)
+{
+  ag_stepper_exchange(self->stepper);
+  ag_network_prepare(self->network, false, self->pool);
+}
+
+ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, bool *finished)
+{
+  ag_status status = AG_OK;
+  ag_training_position *position = &self->position;
+  const uint64_t steps = self->steps_of_epoch *
+                         ag_settings_count(&self->training->settings, "epochs");
+  bool paused = false;
+  self->events = events;
+  *finished = false;
+  ag_network_prepare(self->network, true, self->pool);
+  draw_order(self);
+  while (!paused && !is_epoch_complete(self)) {
+    const double start = ag_clock_seconds();
+    self->numbers[PAUSE] = events->pause != NULL && events->pause(events->context);
+    AG_TRY(train_batch(self));
+    paused = self->sums[PAUSE] > 0;
+    position->seconds += ag_clock_seconds() - start;
+  }
+  if (is_epoch_complete(self)) AG_TRY(end_epoch(self));
+  *finished = position->steps == steps && position->images == 0;
+  if (*finished) finish(self);
 cleanup:
   return status;
 }
@@ -320,26 +323,13 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
                    ag_pool *pool, const ag_team *team, const ag_training_events *events,
                    ag_network *network)
 {
-  trainer self = {
-      .training = training,
-      .seed = seed,
-      .dataset = dataset,
-      .pool = pool,
-      .team = team,
-      .events = events,
-      .network = network,
-      .shard = ag_settings_count(&training->settings, "shard"),
-      .batch = ag_settings_count(&training->settings, "batch"),
-      .smoothing = (float)ag_settings_number(&training->settings, "label_smoothing"),
-  };
-  const size_t epochs = ag_settings_count(&training->settings, "epochs");
-  ag_status status = ag_team_agree(team, create_memory(&self));
-  ag_network_prepare(network, true, pool);
-  for (; status == AG_OK && self.epoch < epochs; ++self.epoch) {
-    status = train_epoch(&self, epochs);
-  }
-  if (status == AG_OK) ag_stepper_exchange(self.stepper);
-  ag_network_prepare(network, false, pool);
-  destroy_memory(&self);
+  ag_trainer *trainer = NULL;
+  bool finished = false;
+  ag_status status =
+      ag_team_agree(team, ag_trainer_create(training, seed, dataset, pool, network, &trainer));
+  if (status == AG_OK) status = ag_trainer_join(trainer, team);
+  while (status == AG_OK && !finished)
+    status = ag_trainer_run(trainer, events, &finished);
+  ag_trainer_destroy(&trainer);
   return status;
 }

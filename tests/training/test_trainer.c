@@ -74,7 +74,7 @@ static void a_failing_event_stops_it(void **state)
   (void)state;
   fixture *f = start("5", "64", "16", "0.01");
   ag_pool *pool = NULL;
-  const ag_training_events events = {f, count_step, refuse_epoch};
+  const ag_training_events events = {.context = f, .step = count_step, .epoch = refuse_epoch};
   assert_int_equal(ag_pool_create(1, &pool), AG_OK);
   assert_int_equal(ag_train(&f->training, 1, &f->dataset, pool, &f->team, &events, f->network),
                    AG_IO_ERROR);

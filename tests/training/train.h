@@ -83,7 +83,7 @@ static inline ag_status keep_epoch(void *context, const ag_epoch *epoch)
 static inline ag_status train(fixture *f, size_t threads)
 {
   ag_pool *pool = NULL;
-  const ag_training_events events = {f, count_step, keep_epoch};
+  const ag_training_events events = {.context = f, .step = count_step, .epoch = keep_epoch};
   assert_int_equal(ag_gemm_prepare(threads), AG_OK);
   assert_int_equal(ag_pool_create(threads, &pool), AG_OK);
   const ag_status status =

@@ -1,0 +1,224 @@
+/* Shards through the network, thread by thread. */
+#include "training/lanes.h"
+#include "advgrid/attack.h"
+
+/* One thread's memory. */
+typedef struct lane {
+  ag_lanes *lanes;
+  size_t index;
+  ag_workspace *workspace;
+  float *pixels, *dlogits, *losses;
+  uint8_t *labels;
+  size_t correct; /* of the validation images it took */
+} lane;
+
+struct ag_lanes {
+  const ag_training *training;
+  uint64_t seed;
+  const ag_dataset *dataset;
+  ag_pool *pool;
+  const ag_network *network;
+  size_t shard;
+  float smoothing; /* of labels */
+  lane *all;       /* [threads of the pool] */
+  void (*between)(void *context);
+  void *context;
+  /* The work in hand. */
+  const ag_lane_images *images;
+  ag_gradient_sum *gradients; /* NULL: validation */
+  double *losses, *correct;
+  ag_shard_range shards;
+};
+
+/* ---- between layers ---- */
+
+/* The first thread alone speaks with other ranks. */
+static void let_messages_pass(const lane *mine)
+{
+  const ag_lanes *self = mine->lanes;
+  if (mine->index != 0) return;
+  if (self->gradients != NULL) ag_gradient_sum_progress(self->gradients);
+  if (self->between != NULL) self->between(self->context);
+}
+
+static void before_forward(void *context, size_t layer)
+{
+  (void)layer;
+  let_messages_pass(context);
+}
+
+static void after_backward(void *context, size_t layer)
+{
+  const lane *mine = context;
+  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer);
+  let_messages_pass(mine);
+}
+
+/* ---- memory ---- */
+
+static ag_status create_lane(ag_lanes *self, size_t index)
+{
+  ag_status status = AG_OK;
+  lane *one = &self->all[index];
+  const ag_pass_events events = {one, before_forward, after_backward};
+  const size_t image = ag_shape_floats(self->dataset->shape);
+  const size_t stride = ag_network_logit_stride(self->network);
+  one->lanes = self;
+  one->index = index;
+  AG_TRY(ag_workspace_create(self->network, self->shard, &one->workspace));
+  AG_TRY(ag_allocate(self->shard * image, sizeof(float), &one->pixels));
+  AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
+  AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
+  AG_TRY(ag_allocate(self->shard, 1, &one->labels));
+  ag_workspace_listen(one->workspace, &events);
+cleanup:
+  return status;
+}
+
+ag_status ag_lanes_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
+                          ag_pool *pool, const ag_network *network, ag_lanes **out)
+{
+  ag_status status = AG_OK;
+  ag_lanes *self = NULL;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *self, &self));
+  *out = self;
+  *self =
+      (ag_lanes){.training = training,
+                 .seed = seed,
+                 .dataset = dataset,
+                 .pool = pool,
+                 .network = network,
+                 .shard = ag_settings_count(&training->settings, "shard"),
+                 .smoothing = (float)ag_settings_number(&training->settings, "label_smoothing")};
+  AG_TRY(ag_allocate(ag_pool_threads(pool), sizeof *self->all, &self->all));
+  for (size_t i = 0; i < ag_pool_threads(pool); ++i)
+    AG_TRY(create_lane(self, i));
+cleanup:
+  if (status != AG_OK) ag_lanes_destroy(out);
+  return status;
+}
+
+void ag_lanes_destroy(ag_lanes **out)
+{
+  ag_lanes *self = *out;
+  if (self == NULL) return;
+  for (size_t i = 0; self->all != NULL && i < ag_pool_threads(self->pool); ++i) {
+    lane *one = &self->all[i];
+    ag_release(&one->labels);
+    ag_release(&one->losses);
+    ag_release(&one->dlogits);
+    ag_release(&one->pixels);
+    ag_workspace_destroy(&one->workspace);
+  }
+  ag_release(&self->all);
+  ag_release(out);
+}
+
+void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *context)
+{
+  self->between = between;
+  self->context = context;
+}
+
+size_t ag_lanes_shards(const ag_lanes *self, size_t images)
+{
+  return (images + self->shard - 1) / self->shard;
+}
+
+/* ---- shards ---- */
+
+static size_t count_correct(const ag_lanes *self, const lane *mine, const float *logits,
+                            size_t count)
+{
+  const size_t classes = ag_network_classes(self->network);
+  const size_t stride = ag_network_logit_stride(self->network);
+  size_t correct = 0;
+  for (size_t i = 0; i < count; ++i) {
+    uint8_t prediction = 0;
+    ag_margin(logits + i * stride, classes, mine->labels[i], &prediction);
+    correct += prediction == mine->labels[i];
+  }
+  return correct;
+}
+
+static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
+{
+  const ag_lane_images *batch = self->images;
+  const size_t begin = shard * self->shard;
+  const size_t count = ag_minimum(self->shard, batch->count - begin);
+  const uint32_t *samples = batch->order + begin;
+  const ag_pass pass = {
+      .training = true, .seed = self->seed, .step = batch->step, .samples = samples};
+  const ag_augmentation augmentation = {self->training->augmentation, self->seed, batch->epoch};
+  double loss = 0;
+
+  ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
+                          count, mine->pixels, mine->labels);
+  const float *logits =
+      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
+  ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
+                            logits, mine->labels, self->smoothing, 1 / (float)batch->count,
+                            mine->losses, mine->dlogits);
+  for (size_t i = 0; i < count; ++i)
+    loss += (double)mine->losses[i];
+  self->losses[shard] = loss;
+  self->correct[shard] = (double)count_correct(self, mine, logits, count);
+  ag_network_backward(self->network, mine->workspace, mine->dlogits,
+                      ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
+}
+
+static ag_status train_lane(void *context, size_t item, size_t thread)
+{
+  const ag_lanes *self = context;
+  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
+  (void)thread;
+  for (size_t shard = shards.first; shard < shards.end; ++shard) {
+    if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
+    train_shard(self, &self->all[item], shard);
+  }
+  return AG_OK;
+}
+
+ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, ag_gradient_sum *gradients,
+                         double *losses, double *correct)
+{
+  self->images = batch;
+  self->gradients = gradients;
+  self->losses = losses;
+  self->correct = correct;
+  return ag_pool_run(self->pool, ag_pool_threads(self->pool), train_lane, NULL, self);
+}
+
+static ag_status validate_shard(void *context, size_t item, size_t thread)
+{
+  const ag_lanes *self = context;
+  lane *mine = &self->all[thread];
+  const ag_images *images = &self->dataset->validation;
+  const size_t begin = (self->shards.first + item) * self->shard;
+  const size_t count = ag_minimum(self->shard, images->count - begin);
+  const ag_pass pass = {
+      .seed = self->seed, .step = self->images->step, .samples = self->images->order + begin};
+  if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
+  ag_shard_fill(images, self->dataset->shape, NULL, begin, count, mine->pixels, mine->labels);
+  const float *logits =
+      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
+  mine->correct += count_correct(self, mine, logits, count);
+  return AG_OK;
+}
+
+ag_status ag_lanes_validate(ag_lanes *self, const ag_lane_images *images, ag_shard_range shards,
+                            size_t *correct)
+{
+  self->images = images;
+  self->gradients = NULL;
+  self->shards = shards;
+  *correct = 0;
+  const ag_status status =
+      ag_pool_run(self->pool, shards.end - shards.first, validate_shard, NULL, self);
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
+    *correct += self->all[i].correct;
+    self->all[i].correct = 0;
+  }
+  return status;
+}

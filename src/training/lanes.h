@@ -1,0 +1,38 @@
+/* What the threads of a rank train and validate in: each takes shards through the network alone. */
+#ifndef ADVGRID_TRAINING_LANES_H
+#define ADVGRID_TRAINING_LANES_H
+
+#include "training/gradient_sum.h"
+
+typedef struct ag_lanes ag_lanes;
+
+/* Images that are taken through the network: order[0 .. count-1], numbers in their dataset. */
+typedef struct ag_lane_images {
+  const uint32_t *order;
+  size_t count;
+  uint32_t epoch, step; /* key augmentation, dropout and noise */
+} ag_lane_images;
+
+/** Memory for the pool's threads. Borrows all. */
+ag_status ag_lanes_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
+                          ag_pool *pool, const ag_network *network, ag_lanes **lanes);
+void ag_lanes_destroy(ag_lanes **lanes);
+
+/** Called between layers by the rank's first thread; NULL: nothing. */
+void ag_lanes_between(ag_lanes *lanes, void (*between)(void *context), void *context);
+
+/** Shards of so many images. */
+size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
+
+/** This rank's shards of a batch, which ag_gradient_sum_begin has begun: forward, loss, backward
+ *  into `gradients`. losses, correct: [shards of the batch] of each of this rank's shards, set.
+ *  Fails with AG_INTERRUPTED where the program was asked to stop, some shards being left out. */
+ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, ag_gradient_sum *gradients,
+                         double *losses, double *correct);
+
+/** How many of `shards` of the validation images are classified rightly; the network is prepared
+ *  for evaluation. Fails as ag_lanes_train does. */
+ag_status ag_lanes_validate(ag_lanes *lanes, const ag_lane_images *images, ag_shard_range shards,
+                            size_t *correct);
+
+#endif
