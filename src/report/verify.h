@@ -150,6 +150,8 @@ ag_status ag_file_pair_compare(const ag_file_pair *pair);
 ag_part ag_place_part(const ag_place *place);
 /** Appends "results.h5: /samples/KEY/margin". */
 ag_status ag_place_append(ag_text *text, const ag_place *place);
+/** Adds the file on that side and the place to a failure's message. */
+ag_status ag_place_fail(ag_status status, const ag_place *place, size_t side);
 /** Appends the point a place belongs to, where it does. */
 ag_status ag_place_append_point(ag_text *text, const ag_place *place);
 /** Compares what was read there. */

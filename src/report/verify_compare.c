@@ -295,8 +295,13 @@ ag_status ag_place_compare(const ag_place *place, const ag_values values[2])
     if (values[0].references == values[1].references) return AG_OK;
     return note_types(place, "", values[0].type, values[1].type);
   }
-  for (size_t side = 0; side < 2; ++side)
-    AG_TRY(ag_fields_list(&values[side], &fields[side]));
+  for (size_t side = 0; side < 2; ++side) {
+    status = ag_fields_list(&values[side], &fields[side]);
+    if (status != AG_OK) {
+      status = ag_place_fail(status, place, side);
+      goto cleanup;
+    }
+  }
   if (place->pair->points != NULL && place->attribute == NULL &&
       strcmp(place->path, "results") == 0) {
     AG_TRY(compare_points(place, values, fields));

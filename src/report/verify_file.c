@@ -59,8 +59,7 @@ cleanup:
   return status;
 }
 
-/* Adds the file, side and place to a failure's message. */
-static ag_status fail_at(ag_status status, const ag_place *place, size_t side)
+ag_status ag_place_fail(ag_status status, const ag_place *place, size_t side)
 {
   if (status != AG_BAD_STORE && status != AG_HDF5_FAILED) return status;
   return ag_fail_within(status, "%s/%s: %s%s/%s", place->pair->findings->folders[side],
@@ -93,13 +92,12 @@ static ag_status compare_values(const ag_place *place, const hid_t objects[2])
   for (size_t side = 0; side < 2; ++side) {
     status = ag_values_read(objects[side], &values[side]);
     if (status != AG_OK) {
-      status = fail_at(status, place, side);
+      status = ag_place_fail(status, place, side);
       goto cleanup;
     }
   }
   count_values(place, &values[0]);
-  status = ag_place_compare(place, values);
-  if (status != AG_OK) status = fail_at(status, place, 0);
+  AG_TRY(ag_place_compare(place, values));
 cleanup:
   ag_values_clear(&values[1]);
   ag_values_clear(&values[0]);
@@ -130,7 +128,7 @@ static ag_status compare_attribute(const ag_place *place, const hid_t objects[2]
   for (size_t side = 0; side < 2; ++side) {
     attributes[side] = H5Aopen(objects[side], place->attribute, H5P_DEFAULT);
     if (attributes[side] < 0) {
-      status = fail_at(ag_hdf5_fail(AG_BAD_STORE, "cannot be opened"), place, side);
+      status = ag_place_fail(ag_hdf5_fail(AG_BAD_STORE, "cannot be opened"), place, side);
       goto cleanup;
     }
   }
@@ -151,7 +149,7 @@ static ag_status compare_attributes(const ag_place *object, const hid_t objects[
         H5Aiterate2(objects[side], H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, &list);
     AG_TRY(list.status);
     if (result < 0) {
-      status = fail_at(ag_hdf5_fail(AG_BAD_STORE, "has damaged attributes"), object, side);
+      status = ag_place_fail(ag_hdf5_fail(AG_BAD_STORE, "has damaged attributes"), object, side);
       goto cleanup;
     }
   }
@@ -197,7 +195,7 @@ static ag_status compare_objects(const ag_place *place)
   for (size_t side = 0; side < 2; ++side) {
     objects[side] = H5Oopen(place->pair->files[side], place->path, H5P_DEFAULT);
     if (objects[side] < 0) {
-      status = fail_at(ag_hdf5_fail(AG_BAD_STORE, "cannot be opened"), place, side);
+      status = ag_place_fail(ag_hdf5_fail(AG_BAD_STORE, "cannot be opened"), place, side);
       goto cleanup;
     }
     kinds[side] = H5Iget_type(objects[side]);

@@ -101,7 +101,8 @@ static ag_status classify(ag_field *field)
   return AG_OK;
 }
 
-static ag_status add_field(ag_fields *fields, const char *name, hid_t type, size_t offset)
+static ag_status add_field(ag_fields *fields, const char *name, hid_t type, size_t offset,
+                           size_t row_size)
 {
   ag_status status = AG_OK;
   ag_field *field = &fields->entries[fields->count++];
@@ -110,6 +111,9 @@ static ag_status add_field(ag_fields *fields, const char *name, hid_t type, size
   AG_TRY(ag_allocate(strlen(name) + 1, 1, &field->name));
   memcpy(field->name, name, strlen(name));
   AG_TRY(classify(field));
+  if (offset > row_size || field->size > row_size - offset) { /* only in a damaged file */
+    status = ag_fail(AG_BAD_STORE, "column %s lies outside of its row", name);
+  }
 cleanup:
   return status;
 }
@@ -121,7 +125,7 @@ ag_status ag_fields_list(const ag_values *values, ag_fields *fields)
   *fields = (ag_fields){0};
   if (H5Tget_class(values->type) != H5T_COMPOUND) {
     AG_TRY(ag_allocate(1, sizeof *fields->entries, &fields->entries));
-    AG_TRY(add_field(fields, "", H5Tcopy(values->type), 0));
+    AG_TRY(add_field(fields, "", H5Tcopy(values->type), 0, values->size));
     goto cleanup;
   }
   const int members = H5Tget_nmembers(values->type);
@@ -134,7 +138,7 @@ ag_status ag_fields_list(const ag_values *values, ag_fields *fields)
     }
     if (!ag_is_circumstance(name)) {
       AG_TRY(add_field(fields, name, H5Tget_member_type(values->type, i),
-                       H5Tget_member_offset(values->type, i)));
+                       H5Tget_member_offset(values->type, i), values->size));
     }
     H5free_memory(name);
     name = NULL;

@@ -427,6 +427,16 @@ def damaged_chunk_is_named(program):
     check_refused(program, ("b/results.h5: /samples/x: cannot be read",))
 
 
+def column_outside_its_row_is_refused(program):
+    """The offset of a column lies behind its name and one zero byte."""
+    pair(program)
+    with open(program.path("b", "results.h5"), "r+b") as file:
+        place = file.read().index(b"mean_l2\0") + len(b"mean_l2\0")
+        file.seek(place + 1)
+        file.write(b"\x7f")
+    check_refused(program, ("b/results.h5: /results: column mean_l2 lies outside of its row",))
+
+
 def model_of_a_complete_job_is_missing(program):
     """With no file in either folder nothing says that the models are the same."""
     pair(program)
@@ -449,11 +459,12 @@ try:
     run_once()
     EQUAL = f"equal: 12 points, 480 samples, 2 models, {parameters()} parameters\n"
     main([two_runs_are_equal, models_from_files_on_two_ranks, circumstances_do_not_count,
-          unfinished_jobs_are_said_to_be,
-          bit_of_a_margin, count_of_a_row, double_of_a_row, loss_of_an_epoch, bit_of_a_parameter,
+          unfinished_jobs_are_said_to_be, bit_of_a_margin, count_of_a_row, double_of_a_row,
+          loss_of_an_epoch, bit_of_a_parameter,
           zeros_and_nans_are_bits, cell_of_the_grid, text_of_the_job, other_attributes,
           missing_model, missing_samples, missing_row, lone_defense, other_shapes_and_types,
           later_groups, first_is_the_cause, folders_that_are_none, damaged_files_are_named,
-          damaged_chunk_is_named, model_of_a_complete_job_is_missing, lists_are_refused])
+          damaged_chunk_is_named, column_outside_its_row_is_refused,
+          model_of_a_complete_job_is_missing, lists_are_refused])
 finally:
     BASE.remove()
