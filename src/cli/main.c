@@ -11,10 +11,8 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"run", ag_command_run},
-    {"plan", ag_command_plan},
-    {"status", ag_command_status},
-    {"bench", ag_command_bench},
+    {"run", ag_command_run},       {"plan", ag_command_plan},   {"status", ag_command_status},
+    {"verify", ag_command_verify}, {"bench", ag_command_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -27,6 +25,7 @@ static const char documentation[] =
     "  run JOB.yaml      run, or continue, a job\n"
     "  plan JOB.yaml     units, FLOPs and memory of a job, and its defaults; runs nothing\n"
     "  status DIR        how far the job in a result folder is\n"
+    "  verify DIR DIR    whether two result folders hold the same, bit for bit\n"
     "  bench             how fast this machine is, and what takes its time\n"
     "\n"
     "Each has a --help of its own. For example:\n"
@@ -34,7 +33,8 @@ static const char documentation[] =
     "  mpirun -n 2 advgrid run jobs/quickstart.yaml -o results/quickstart\n"
     "  advgrid status results/quickstart\n"
     "\n"
-    "Exit codes: 0 done; 2 the command line or the job file is wrong; 1 anything else.\n";
+    "Exit codes: 0 done; 2 the command line or the job file is wrong; 1 anything else.\n"
+    "Those of verify, which are diff's, and what else a command has are in its --help.\n";
 
 static int run_command(struct argp_state *state, const char *name)
 {

@@ -9,7 +9,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support.runner import check, job, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
-            "status": "advgrid status results/", "bench": "advgrid bench --"}
+            "status": "advgrid status results/", "verify": "advgrid verify results/",
+            "bench": "advgrid bench --"}
 
 
 def help_tells_enough(program):
@@ -40,6 +41,9 @@ def command_line_is_refused(program):
             (("run", path, path), "is more"),
             (("plan", path, "b"), "'b' is more"),
             (("status", "a", "b"), "'b' is more"),
+            (("verify",), "two result folders are expected"),
+            (("verify", "a"), "two result folders are expected"),
+            (("verify", "a", "b", "c"), "'c' is more"),
             (("run", path, "--outptu", "x"), "unrecognized option"),
             (("run", path, "-o"), "requires an argument"),
             (("run", path, "-t", "0"), "--threads is '0'"),
