@@ -237,10 +237,11 @@ typedef struct ag_option {
   /* Came when results were stored already: as long as it has its initial value, which must do what
    * was done before, keys leave it out, so that finished work is known again. */
   bool late;
-  const char *initial;      /* as a job would write it; NULL: the job must give it */
-  double minimum, maximum;  /* of a number or a count, both allowed */
-  const char *const *words; /* of a word, ended by NULL */
-  const char *help;         /* one line */
+  const char *initial;     /* as a job would write it; NULL: the job must give it */
+  double minimum, maximum; /* of a number or a count, both allowed */
+  const char *const
+      *words;       /* of a word, ended by NULL; of a number, NULL or one that stands for 0 */
+  const char *help; /* one line */
 } ag_option;
 
 typedef struct ag_kind {

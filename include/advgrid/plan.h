@@ -22,11 +22,16 @@ typedef struct ag_job {
   ag_training training;
   ag_settings evaluation; /* images, block */
   ag_settings kernels;    /* of ag_kernel_options */
+  ag_settings run;        /* of ag_run_options */
   size_t seed_count, defense_count, attack_count, epsilon_count;
   uint64_t *seeds;
   ag_entry *defenses, *attacks;
   ag_epsilon *epsilons;
 } ag_job;
+
+/** The options of `run:`, how the ranks share the work. No result depends on them, so no key does:
+ *  ranks_per_model (0: auto), checkpoint_minutes, stall_seconds. */
+extern const ag_option ag_run_options[];
 
 /** Reads a job from YAML; path: named in messages. Every key and value is checked; fails with
  *  AG_BAD_JOB and "path:line: what was found; what was expected". */

@@ -55,6 +55,8 @@ ag_status ag_number_read(const char *text, double *value)
 
 static ag_status set_number(const ag_option *option, const char *text, double *number)
 {
+  *number = 0;
+  if (option->words != NULL && strcmp(text, option->words[0]) == 0) return AG_OK;
   const ag_status status = ag_number_read(text, number);
   if (status != AG_OK) return ag_fail_within(status, "'%s'", option->name);
   if (option->type == AG_OPTION_COUNT && *number != floor(*number)) {

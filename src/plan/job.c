@@ -201,13 +201,14 @@ cleanup:
   return status;
 }
 
-static ag_status read_kernels(const reader *from)
+/* A section that is nothing but options. */
+static ag_status read_section(const reader *from, const char *name, const ag_option *options,
+                              ag_settings *settings)
 {
-  ag_settings *settings = &from->job->kernels;
   ag_job_mapping mapping;
-  ag_settings_start(settings, ag_kernel_options);
-  if (!ag_job_inner(&from->root, "kernels", &mapping)) return AG_OK;
-  return read_options(from, &mapping, "kernels", settings);
+  ag_settings_start(settings, options);
+  if (!ag_job_inner(&from->root, name, &mapping)) return AG_OK;
+  return read_options(from, &mapping, name, settings);
 }
 
 static ag_status read_defenses(const reader *from, size_t classes)
@@ -288,7 +289,8 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_list(from, "attacks", ag_attack_table, &job->attacks, &job->attack_count));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
-  AG_TRY(read_kernels(from));
+  AG_TRY(read_section(from, "kernels", ag_kernel_options, &from->job->kernels));
+  AG_TRY(read_section(from, "run", ag_run_options, &from->job->run));
 cleanup:
   return status;
 }

@@ -124,6 +124,7 @@ ag_status ag_job_print(const ag_job *job, ag_text *text)
   AG_TRY(append_epsilons(text, job));
   AG_TRY(append_options(text, &job->evaluation, "evaluation: {", ", "));
   AG_TRY(append_options(text, &job->kernels, "}\nkernels: {", ", "));
+  AG_TRY(append_options(text, &job->run, "}\nrun: {", ", "));
   AG_TRY(ag_text_append(text, "}\n"));
 cleanup:
   return status;

@@ -151,6 +151,10 @@ static void build(ag_job_schema *schema)
   add_options(&kernels, ag_kernel_options);
   const cyaml_schema_value_t kernels_value = finish(&kernels);
 
+  builder run = begin(schema);
+  add_options(&run, ag_run_options);
+  const cyaml_schema_value_t run_value = finish(&run);
+
   builder root = begin(schema);
   add_text(&root, "name");
   add_text(&root, "seed");
@@ -163,6 +167,7 @@ static void build(ag_job_schema *schema)
   add_list(&root, "epsilons", &schema->text, 1);
   add(&root, "evaluation", 1, by_pointer(evaluation_value));
   add(&root, "kernels", 1, by_pointer(kernels_value));
+  add(&root, "run", 1, by_pointer(run_value));
   schema->root = by_pointer(finish(&root));
 }
 

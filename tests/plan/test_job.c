@@ -49,7 +49,8 @@ static const char largest[] =
     "  - {kind: pgd, steps: *steps, restarts: 3, random_start: false}\n"
     "epsilons: [8/255, 0, 0.5, 1e-3]\n"
     "evaluation: {images: 300, block: 64}\n"
-    "kernels: {instructions: baseline, convolution: im2col}\n";
+    "kernels: {instructions: baseline, convolution: im2col}\n"
+    "run: {ranks_per_model: 4, checkpoint_minutes: 0.5, stall_seconds: 60}\n";
 
 static void fills_in_defaults(void **state)
 {
@@ -76,6 +77,8 @@ static void fills_in_defaults(void **state)
   assert_int_equal(ag_settings_count(&job->evaluation, "block"), 128);
   assert_string_equal(ag_settings_word(&job->kernels, "instructions"), "auto");
   assert_string_equal(ag_settings_word(&job->kernels, "convolution"), "auto");
+  assert_int_equal(ag_settings_count(&job->run, "ranks_per_model"), 0);
+  assert_number_close(ag_settings_number(&job->run, "checkpoint_minutes"), 5, 0, 0);
   ag_job_destroy(&job);
   assert_null(job);
   /* A section that gives a part leaves the others at their defaults. */
@@ -139,6 +142,9 @@ static void takes_what_is_given(void **state)
   assert_int_equal(ag_settings_count(&job->evaluation, "block"), 64);
   assert_string_equal(ag_settings_word(&job->kernels, "instructions"), "baseline");
   assert_string_equal(ag_settings_word(&job->kernels, "convolution"), "im2col");
+  assert_int_equal(ag_settings_count(&job->run, "ranks_per_model"), 4);
+  assert_number_close(ag_settings_number(&job->run, "checkpoint_minutes"), 0.5, 0, 0);
+  assert_number_close(ag_settings_number(&job->run, "stall_seconds"), 60, 0, 0);
   ag_job_destroy(&job);
 }
 
@@ -205,6 +211,7 @@ static void prints_in_the_form_of_the_design(void **state)
        "random_start: true}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",
       "\nkernels: {instructions: baseline, convolution: im2col}\n",
+      "\nrun: {ranks_per_model: 4, checkpoint_minutes: 0.5, stall_seconds: 60}\n",
   };
   const char *rest = text.bytes;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {

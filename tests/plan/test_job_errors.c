@@ -45,7 +45,7 @@ static const wrong_job keys[] = {
     {"unknown key", "sed: 1\n" REST, 1, "unknown key 'sed' in the job; did you mean 'seed'?"},
     {"unknown key, none near", REST "\nwhatever: 1\n", 4,
      "unknown key 'whatever' in the job; expected one of name, seed, seeds, dataset, model, "
-     "training, defenses, attacks, epsilons, evaluation, kernels"},
+     "training, defenses, attacks, epsilons, evaluation, kernels, run"},
     {"unknown key of training", "training:\n  epochs: 1\n  bach: 64\n" REST, 3,
      "unknown key 'bach' in 'training'; did you mean 'batch'?"},
     {"unknown key of evaluation", "evaluation: {image: 5}\n" REST, 1,
