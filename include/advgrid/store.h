@@ -68,11 +68,18 @@ typedef ag_status (*ag_record_visit)(void *context, const ag_record *record);
 ag_status ag_journal_read(const char *folder, ag_record_visit visit, void *context);
 
 typedef struct ag_journal ag_journal;
-/** Opens folder/journal to append; cuts off a torn record at the end. */
+/** Opens folder/journal to append; cuts off a torn record at the end. Holds folder/lock until it is
+ *  closed: fails with AG_IO_ERROR, naming host, pid and start, where another run holds it; one that
+ *  a dead run left behind is taken over. */
 ag_status ag_journal_open(const char *folder, ag_journal **journal);
 void ag_journal_close(ag_journal **journal);
-/** Appends one record with its checksum and synchronises the file. */
+/** Appends one record with its checksum and synchronises the file. Fails with AG_IO_ERROR, and
+ *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does. */
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
+/** Shows other hosts that this run lives, as every append does; to be called every minute or more
+ *  often while nothing is appended, since after five without a sign another host may take the
+ * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
+ag_status ag_journal_keep(ag_journal *journal);
 
 /* ---- ledger ------------------------------------------------------------------------------- */
 
