@@ -81,6 +81,37 @@ ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
  * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
 ag_status ag_journal_keep(ag_journal *journal);
 
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* Where a training is, so that it can go on as if it had never stopped. */
+typedef struct ag_checkpoint {
+  ag_digest key;          /* the model's: another training does not take it for its own */
+  uint64_t steps;         /* done in all */
+  uint64_t epoch, step;   /* the epoch that is going on, and its steps that are done */
+  double loss, correct;   /* running sums of that epoch */
+  double seconds;         /* that it has taken */
+  uint64_t average_steps; /* the average has taken */
+  size_t floats;          /* of each vector, > 0 */
+  float *parameters, *velocity;
+  float *average; /* NULL: none */
+} ag_checkpoint;
+
+/** Writes folder/checkpoints/NAME-NUMBER.h5, whole or not at all, and then removes all but it and
+ *  the newest before it. checkpoint: borrowed. Fails with AG_IO_ERROR (a full disk, a folder that
+ *  cannot be written) or AG_HDF5_FAILED, naming the file; the older ones are then as they were. */
+ag_status ag_checkpoint_save(const char *folder, const char *name, const ag_checkpoint *checkpoint);
+/** Reads the newest that is whole and has this key and so many floats. One that is not, cut off or
+ *  damaged in any bit, is passed over with a line in the log that names it. *found: false where
+ * there is none, which is success. checkpoint: overwritten; its vectors are owned by the caller,
+ * freed by ag_checkpoint_clear. Fails with AG_OUT_OF_MEMORY, or AG_IO_ERROR where the folder cannot
+ * be read. */
+ag_status ag_checkpoint_load(const char *folder, const char *name, const ag_digest *key,
+                             size_t floats, bool *found, ag_checkpoint *checkpoint);
+/** Frees the vectors of one that was loaded. */
+void ag_checkpoint_clear(ag_checkpoint *checkpoint);
+/** Removes all of that name, once the model is trained. Fails with AG_IO_ERROR, naming the file. */
+ag_status ag_checkpoint_remove(const char *folder, const char *name);
+
 /* ---- ledger ------------------------------------------------------------------------------- */
 
 /* What a journal says about the models and units of a plan. */
