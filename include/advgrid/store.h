@@ -178,6 +178,16 @@ typedef struct ag_folder {
 ag_status ag_folder_read(const char *path, ag_folder *folder);
 void ag_folder_clear(ag_folder *folder);
 
+/* ---- a changed job ------------------------------------------------------------------------- */
+
+/** Appends a line for all that a job changes about the finished work in a folder, compared with
+ *  folder/job.yaml, the job that was run there last: "training.epochs was 12 and is 13: 'none' is
+ *  trained again; 24 finished points of it are done again", "18 points are new". ledger: of the
+ *  job's plan, as the journal has it now; dataset: the digest of what it runs on. Nothing where
+ *  nothing was run, or nothing changes. Fails with AG_OUT_OF_MEMORY or AG_IO_ERROR. */
+ag_status ag_changes_tell(const char *folder, const ag_ledger *ledger, const ag_digest *dataset,
+                          ag_text *lines);
+
 /* ---- result file --------------------------------------------------------------------------- */
 
 /** Writes folder/results.h5 from the ledger, whole or not at all. job_text: the job with every
