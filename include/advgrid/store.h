@@ -68,11 +68,42 @@ typedef ag_status (*ag_record_visit)(void *context, const ag_record *record);
 ag_status ag_journal_read(const char *folder, ag_record_visit visit, void *context);
 
 typedef struct ag_journal ag_journal;
-/** Opens folder/journal to append; cuts off a torn record at the end. */
+/** Opens folder/journal to append; cuts off a torn record at the end. Holds folder/lock until it is
+ *  closed: fails with AG_IO_ERROR, naming host, pid and start, where another run holds it; one that
+ *  a dead run left behind is taken over. */
 ag_status ag_journal_open(const char *folder, ag_journal **journal);
 void ag_journal_close(ag_journal **journal);
-/** Appends one record with its checksum and synchronises the file. */
+/** Appends one record with its checksum and synchronises the file. Fails with AG_IO_ERROR, and
+ *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does. */
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
+/** Shows other hosts that this run lives, as every append does; to be called every minute or more
+ *  often while nothing is appended, since after five without a sign another host may take the
+ * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
+ag_status ag_journal_keep(ag_journal *journal);
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* Where a training is, so that it can go on as if it had never stopped. */
+typedef struct ag_checkpoint {
+  ag_digest key; /* the model's: another training does not take it for its own */
+  ag_training_state state;
+} ag_checkpoint;
+
+/** Writes folder/checkpoints/NAME-NUMBER.h5, whole or not at all, and then removes all but it and
+ *  the newest before it. checkpoint: borrowed. Fails with AG_IO_ERROR (a full disk, a folder that
+ *  cannot be written) or AG_HDF5_FAILED, naming the file; the older ones are then as they were. */
+ag_status ag_checkpoint_save(const char *folder, const char *name, const ag_checkpoint *checkpoint);
+/** Reads the newest that is whole and has this key and so many floats. One that is not, cut off or
+ *  damaged in any bit, is passed over with a line in the log that names it. *found: false where
+ * there is none, which is success. checkpoint: overwritten; its vectors are owned by the caller,
+ * freed by ag_checkpoint_clear. Fails with AG_OUT_OF_MEMORY, or AG_IO_ERROR where the folder cannot
+ * be read. */
+ag_status ag_checkpoint_load(const char *folder, const char *name, const ag_digest *key,
+                             size_t floats, bool *found, ag_checkpoint *checkpoint);
+/** Frees the vectors of one that was loaded. */
+void ag_checkpoint_clear(ag_checkpoint *checkpoint);
+/** Removes all of that name, once the model is trained. Fails with AG_IO_ERROR, naming the file. */
+ag_status ag_checkpoint_remove(const char *folder, const char *name);
 
 /* ---- ledger ------------------------------------------------------------------------------- */
 
@@ -139,6 +170,16 @@ typedef struct ag_folder {
  *  failure nothing is left to free. */
 ag_status ag_folder_read(const char *path, ag_folder *folder);
 void ag_folder_clear(ag_folder *folder);
+
+/* ---- a changed job ------------------------------------------------------------------------- */
+
+/** Appends a line for all that a job changes about the finished work in a folder, compared with
+ *  folder/job.yaml, the job that was run there last: "training.epochs was 12 and is 13: 'none' is
+ *  trained again; 24 finished points of it are done again", "18 points are new". ledger: of the
+ *  job's plan, as the journal has it now; dataset: the digest of what it runs on. Nothing where
+ *  nothing was run, or nothing changes. Fails with AG_OUT_OF_MEMORY or AG_IO_ERROR. */
+ag_status ag_changes_tell(const char *folder, const ag_ledger *ledger, const ag_digest *dataset,
+                          ag_text *lines);
 
 /* ---- result file --------------------------------------------------------------------------- */
 

@@ -105,34 +105,41 @@ cleanup:
   return status;
 }
 
+ag_status ag_hdf5_image(hid_t file, size_t room, char **bytes, size_t *size)
+{
+  ag_status status = AG_OK;
+  ssize_t length = 0;
+  *bytes = NULL;
+  AG_HDF5_TRY(H5Fflush(file, H5F_SCOPE_GLOBAL), "cannot complete the file");
+  AG_HDF5_TRY(length = H5Fget_file_image(file, NULL, 0), "cannot complete the file");
+  AG_TRY(ag_allocate((size_t)length + room, 1, bytes));
+  AG_HDF5_TRY(H5Fget_file_image(file, *bytes, (size_t)length), "cannot complete the file");
+  *size = (size_t)length;
+cleanup:
+  if (status != AG_OK) ag_release(bytes);
+  return status;
+}
+
 ag_status ag_hdf5_save(hid_t file, const char *path)
 {
   ag_status status = AG_OK;
   char *bytes = NULL;
-  ssize_t size = 0;
-  AG_HDF5_TRY(H5Fflush(file, H5F_SCOPE_GLOBAL), "cannot complete the file");
-  AG_HDF5_TRY(size = H5Fget_file_image(file, NULL, 0), "cannot complete the file");
-  AG_TRY(ag_allocate((size_t)size, 1, &bytes));
-  AG_HDF5_TRY(H5Fget_file_image(file, bytes, (size_t)size), "cannot complete the file");
-  AG_TRY(ag_file_write(path, bytes, (size_t)size));
+  size_t size = 0;
+  AG_TRY(ag_hdf5_image(file, 0, &bytes, &size));
+  AG_TRY(ag_file_write(path, bytes, size));
 cleanup:
   ag_release(&bytes);
   return status;
 }
 
-ag_status ag_hdf5_open(const char *path, ag_status damaged, hid_t *file)
+ag_status ag_hdf5_open_image(const char *path, char *bytes, size_t size, ag_status damaged,
+                             hid_t *file)
 {
   ag_status status = AG_OK;
   char name[AG_PATH_SIZE];
   hid_t access = H5I_INVALID_HID;
-  char *bytes = NULL;
-  size_t size = 0;
   *file = H5I_INVALID_HID;
-  AG_TRY(ag_file_read(path, &bytes, &size));
-  if (size == 0) {
-    status = ag_fail(damaged, "%s is empty", path);
-    goto cleanup;
-  }
+  if (size == 0) return ag_fail(damaged, "%s is empty", path);
   AG_TRY(memory_name(name, path));
   AG_TRY(memory_access(bytes, size, &access)); /* copies the bytes */
   *file = H5Fopen(name, H5F_ACC_RDONLY, access);
@@ -141,8 +148,18 @@ ag_status ag_hdf5_open(const char *path, ag_status damaged, hid_t *file)
   }
 cleanup:
   ag_hdf5_close(&access, &status);
-  ag_release(&bytes);
   if (status != AG_OK) ag_hdf5_close(file, &status);
+  return status;
+}
+
+ag_status ag_hdf5_open(const char *path, ag_status damaged, hid_t *file)
+{
+  char *bytes = NULL;
+  size_t size = 0;
+  *file = H5I_INVALID_HID;
+  ag_status status = ag_file_read(path, &bytes, &size);
+  if (status == AG_OK) status = ag_hdf5_open_image(path, bytes, size, damaged, file);
+  ag_release(&bytes);
   return status;
 }
 
@@ -199,6 +216,35 @@ cleanup:
   return status;
 }
 
+ag_status ag_hdf5_write_scalar(hid_t object, const char *name, hid_t type, const void *value)
+{
+  ag_status status = AG_OK;
+  hid_t space = H5I_INVALID_HID;
+  AG_HDF5_TRY(space = H5Screate(H5S_SCALAR), "cannot make a scalar");
+  AG_TRY(write_attribute(object, name, type, space, value));
+cleanup:
+  ag_hdf5_close(&space, &status);
+  return status;
+}
+
+ag_status ag_hdf5_read_scalar(hid_t object, const char *name, hid_t type, void *value)
+{
+  ag_status status = AG_OK;
+  hid_t attribute = H5I_INVALID_HID;
+  hid_t space = H5I_INVALID_HID;
+  AG_HDF5_TRY(attribute = H5Aopen(object, name, H5P_DEFAULT), "cannot open the attribute %s", name);
+  AG_HDF5_TRY(space = H5Aget_space(attribute), "cannot open the attribute %s", name);
+  if (H5Sget_simple_extent_npoints(space) != 1) {
+    status = ag_fail(AG_HDF5_FAILED, "the attribute %s is not a single value", name);
+    goto cleanup;
+  }
+  AG_HDF5_TRY(H5Aread(attribute, type, value), "cannot read the attribute %s", name);
+cleanup:
+  ag_hdf5_close(&space, &status);
+  ag_hdf5_close(&attribute, &status);
+  return status;
+}
+
 /* ---- datasets -------------------------------------------------------------------- */
 
 /* Halves the longest side of the whole array until a chunk is small enough. */
@@ -225,7 +271,7 @@ static ag_status set_storage(hid_t properties, const ag_hdf5_array *array,
   size_t values = 1;
   for (size_t i = 0; i < array->rank; ++i)
     values *= array->dimensions[i];
-  if (values <= COMPRESSED_FROM) return AG_OK;
+  if (array->plain || values <= COMPRESSED_FROM) return AG_OK;
   choose_chunk(array->rank, dimensions, H5Tget_size(array->file_type), chunk);
   AG_HDF5_TRY(H5Pset_chunk(properties, (int)array->rank, chunk), "cannot set chunks");
   AG_HDF5_TRY(H5Pset_shuffle(properties), "cannot set the shuffle filter");

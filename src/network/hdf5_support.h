@@ -1,6 +1,6 @@
 /* What the model and the result files share of HDF5: errors as messages, files built in memory
- * and written whole, texts and datasets. model_file.c, store/results*.c, store/provenance.c and
- * report/verify*.c include this, and nothing else. */
+ * and written whole, texts and datasets. model_file.c, store/results*.c, store/checkpoint.c,
+ * store/provenance.c and report/verify*.c include this, and nothing else. */
 #ifndef ADVGRID_NETWORK_HDF5_SUPPORT_H
 #define ADVGRID_NETWORK_HDF5_SUPPORT_H
 
@@ -49,12 +49,23 @@ ag_status ag_hdf5_save(hid_t file, const char *path);
 /** Reads path into memory and opens it. Fails with AG_IO_ERROR where it cannot be read, with
  *  `damaged` where it is not an HDF5 file. */
 ag_status ag_hdf5_open(const char *path, ag_status damaged, hid_t *file);
+/** The same in two steps, for who wants the bytes. Those of a new file, as they would be written,
+ *  and `room` zero bytes behind them that *size does not count; owned by the caller, freed by
+ *  ag_release. */
+ag_status ag_hdf5_image(hid_t file, size_t room, char **bytes, size_t *size);
+/** Opens bytes that were read from path; they are copied. */
+ag_status ag_hdf5_open_image(const char *path, char *bytes, size_t size, ag_status damaged,
+                             hid_t *file);
 
 /** The type of a UTF-8 text of any length. */
 ag_status ag_hdf5_text_type(hid_t *type);
 /** Attributes of an object: a text, and whole numbers (one: a scalar). */
 ag_status ag_hdf5_write_text(hid_t object, const char *name, const char *text);
 ag_status ag_hdf5_write_integers(hid_t object, const char *name, const int *values, size_t count);
+/** An attribute of one value of that type in memory. Reading fails with AG_HDF5_FAILED where it is
+ *  not there or none of one value. */
+ag_status ag_hdf5_write_scalar(hid_t object, const char *name, hid_t type, const void *value);
+ag_status ag_hdf5_read_scalar(hid_t object, const char *name, hid_t type, void *value);
 
 enum { AG_HDF5_RANK_MAXIMUM = 4 };
 
@@ -65,9 +76,11 @@ typedef struct ag_hdf5_array {
   size_t rank;
   size_t dimensions[AG_HDF5_RANK_MAXIMUM];
   const void *values;
+  bool plain; /* in one piece and as it is: many times faster, for what is read back soon */
 } ag_hdf5_array;
 
-/** Writes a dataset: over a thousand values are cut into chunks, shuffled and compressed. */
+/** Writes a dataset: over a thousand values are cut into chunks, shuffled and compressed, where it
+ *  is not `plain`. */
 ag_status ag_hdf5_write_array(hid_t parent, const ag_hdf5_array *array);
 
 #endif

@@ -16,8 +16,7 @@ static bool is_text(const ag_option *option)
   return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
 }
 
-/* Whether option i of one list has the same value in two settings. */
-static bool is_same_value(const ag_settings *one, const ag_settings *other, size_t i)
+bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i)
 {
   const char *a = one->texts[i];
   const char *b = other->texts[i];
@@ -30,7 +29,7 @@ bool ag_entry_is_same(const ag_entry *one, const ag_entry *other)
   if (one->kind != other->kind) return false;
   const ag_option *options = one->settings.options;
   for (size_t i = 0; options != NULL && options[i].name != NULL; ++i) {
-    if (!is_same_value(&one->settings, &other->settings, i)) return false;
+    if (!ag_value_is_same(&one->settings, &other->settings, i)) return false;
   }
   return true;
 }
@@ -48,7 +47,7 @@ static ag_status append_settings(ag_text *text, const ag_settings *settings, con
     const ag_option *option = &settings->options[i];
     const char *value = settings->texts[i];
     if (without != NULL && strcmp(option->name, without) == 0) continue;
-    if (option->late && is_same_value(settings, &initial, i)) continue;
+    if (option->late && ag_value_is_same(settings, &initial, i)) continue;
     AG_TRY(ag_text_append(text, "%s=", option->name));
     if (value[0] != '\0' && is_text(option)) {
       AG_TRY(ag_text_append(text, "%zu:%s", strlen(value), value));
@@ -103,7 +102,7 @@ static ag_status append_kernels(ag_text *text, const ag_settings *kernels)
   ag_settings initial;
   ag_settings_start(&initial, kernels->options);
   for (size_t i = 0; kernels->options[i].name != NULL; ++i)
-    asked = asked || !is_same_value(kernels, &initial, i);
+    asked = asked || !ag_value_is_same(kernels, &initial, i);
   if (!asked) return AG_OK;
   const ag_status status = ag_text_append(text, "kernels ");
   return status != AG_OK ? status : append_settings(text, kernels, NULL);

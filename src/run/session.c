@@ -201,6 +201,21 @@ static ag_status write_job(const ag_session *session)
   return status;
 }
 
+/* Says, before anything is done again, what of the finished work an edited job does not keep. */
+static ag_status tell_changes(const ag_session *session)
+{
+  ag_text lines = {0};
+  const ag_status status =
+      ag_changes_tell(session->request->folder, session->ledger, &session->inputs.dataset, &lines);
+  for (const char *line = lines.bytes; status == AG_OK && line != NULL && *line != '\0';) {
+    const size_t length = strcspn(line, "\n");
+    ag_log("%.*s", (int)length, line);
+    line += length + (line[length] == '\n');
+  }
+  ag_text_clear(&lines);
+  return status;
+}
+
 static ag_status open_folder(ag_session *session, const char *hosts)
 {
   ag_status status = AG_OK;
@@ -211,6 +226,7 @@ static ag_status open_folder(ag_session *session, const char *hosts)
   AG_TRY(ag_journal_open(folder, &session->journal));
   AG_TRY(ag_ledger_create(session->plan, &session->ledger));
   AG_TRY(ag_journal_read(folder, ag_ledger_take, session->ledger));
+  AG_TRY(tell_changes(session));
   AG_TRY(write_job(session));
   AG_TRY(record_run(session, hosts));
 cleanup:

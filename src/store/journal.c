@@ -2,11 +2,11 @@
  * File: "advgridJ", version u32, zero u32, then records. Record: mark u32, kind u32, payload
  * size u64, key, payload, and the first 16 bytes of the SHA-256 of all that. Little-endian. */
 #include "advgrid/store.h"
+#include "store/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +25,7 @@ static const uint32_t record_mark = 0x52474441; /* "ADGR" */
 
 struct ag_journal {
   char path[AG_PATH_SIZE];
+  ag_lock *lock;
   int file;
   size_t end;   /* where the last whole record ends */
   bool unclean; /* there may be bytes behind `end` that could not be cut off */
@@ -188,19 +189,16 @@ static ag_status append_bytes(ag_journal *journal, const char *bytes, size_t siz
   return cut_back(journal) == AG_OK ? ag_fail(written, "%s", reason) : written;
 }
 
-/* Opens the file and holds its lock, so that two runs never write one journal. */
-static ag_status open_locked(ag_journal *journal)
+/* Takes the folder's lock, so that two runs never write one journal, and opens the file. */
+static ag_status open_locked(ag_journal *journal, const char *folder)
 {
+  ag_lock_rules rules;
+  ag_lock_rules_of(folder, &rules);
+  const ag_status status = ag_lock_take(folder, &rules, &journal->lock);
+  if (status != AG_OK) return status;
   journal->file = open(journal->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (journal->file < 0) {
-    return ag_fail(AG_IO_ERROR, "cannot open %s: %s", journal->path, strerror(errno));
-  }
-  /* File systems without locks say so by other errors, and are taken as they are. */
-  if (flock(journal->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return ag_fail(AG_IO_ERROR, "cannot open %s: another advgrid is running on this folder",
-                   journal->path);
-  }
-  return AG_OK;
+  if (journal->file >= 0) return AG_OK;
+  return ag_fail(AG_IO_ERROR, "cannot open %s: %s", journal->path, strerror(errno));
 }
 
 ag_status ag_journal_open(const char *folder, ag_journal **out)
@@ -213,7 +211,7 @@ ag_status ag_journal_open(const char *folder, ag_journal **out)
   AG_TRY(ag_allocate(1, sizeof *journal, &journal));
   journal->file = -1;
   AG_TRY(journal_path(journal->path, folder));
-  AG_TRY(open_locked(journal));
+  AG_TRY(open_locked(journal, folder));
   AG_TRY(ag_file_read(journal->path, &bytes, &size));
   AG_TRY(journal_scan(journal->path, bytes, size, NULL, NULL, &journal->end));
   if (journal->end < size) AG_TRY(cut_back(journal));
@@ -234,14 +232,21 @@ void ag_journal_close(ag_journal **out)
 {
   ag_journal *journal = *out;
   if (journal == NULL) return;
-  if (journal->file >= 0) close(journal->file); /* synchronised by every append; frees the lock */
+  if (journal->file >= 0) close(journal->file); /* synchronised by every append */
+  ag_lock_release(&journal->lock);
   ag_release(&journal->buffer);
   ag_release(out);
+}
+
+ag_status ag_journal_keep(ag_journal *journal)
+{
+  return ag_lock_keep(journal->lock);
 }
 
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record)
 {
   ag_status status = AG_OK;
+  AG_TRY(ag_lock_keep(journal->lock));
   if (record->size >= PAYLOAD_LIMIT) {
     return ag_fail(AG_INVALID_ARGUMENT, "a record of %zu bytes is too long for %s", record->size,
                    journal->path);

@@ -1,9 +1,9 @@
 /* The ledger: what a journal's records say about the models and units of a plan.
  * Records are found by key, in keys that are sorted once; a key that two entries of the
  * plan share (the same work under two names) counts for both. */
+#include "store/keyed.h"
 #include "store/provenance.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Journals hold these as they are in memory. */
@@ -13,41 +13,12 @@ _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
 _Static_assert(sizeof(ag_provenance) == 2980, "the journal's runs");
 
-typedef struct entry {
-  ag_digest key;
-  size_t index;
-} entry;
-
 /* A ledger with the index of its keys behind it. */
 typedef struct indexed_ledger {
   ag_ledger ledger; /* first: a pointer to it is one to the whole */
-  entry *models;    /* [plan->model_count], by key */
-  entry *units;     /* [plan->unit_count], by key */
+  ag_keyed *models; /* [plan->model_count], by key */
+  ag_keyed *units;  /* [plan->unit_count], by key */
 } indexed_ledger;
-
-static int compare_entries(const void *a, const void *b)
-{
-  const entry *first = a;
-  const entry *second = b;
-  const int order = memcmp(first->key.bytes, second->key.bytes, AG_DIGEST_SIZE);
-  if (order != 0) return order;
-  return (first->index > second->index) - (first->index < second->index);
-}
-
-/* The first entry whose key is not below `key`; count where there is none. */
-static size_t lower_bound(const entry *entries, size_t count, const ag_digest *key)
-{
-  size_t low = 0;
-  while (low < count) {
-    const size_t middle = low + (count - low) / 2;
-    if (memcmp(entries[middle].key.bytes, key->bytes, AG_DIGEST_SIZE) < 0) {
-      low = middle + 1;
-    } else {
-      count = middle;
-    }
-  }
-  return low;
-}
 
 ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **out)
 {
@@ -62,11 +33,11 @@ ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **out)
   AG_TRY(ag_allocate(plan->model_count, sizeof *all->models, &all->models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *all->units, &all->units));
   for (size_t i = 0; i < plan->model_count; ++i)
-    all->models[i] = (entry){.key = plan->models[i].key, .index = i};
+    all->models[i] = (ag_keyed){.key = plan->models[i].key, .index = i};
   for (size_t i = 0; i < plan->unit_count; ++i)
-    all->units[i] = (entry){.key = plan->units[i].key, .index = i};
-  qsort(all->models, plan->model_count, sizeof *all->models, compare_entries);
-  qsort(all->units, plan->unit_count, sizeof *all->units, compare_entries);
+    all->units[i] = (ag_keyed){.key = plan->units[i].key, .index = i};
+  ag_keyed_sort(all->models, plan->model_count);
+  ag_keyed_sort(all->units, plan->unit_count);
 cleanup:
   if (status != AG_OK) ag_ledger_destroy(out);
   return status;
@@ -260,11 +231,11 @@ ag_status ag_ledger_take(void *context, const ag_record *record)
   const ag_digest *key = &record->key;
   ag_status status = AG_OK;
   if (record->kind == AG_RECORD_RUN) return take_run(ledger, record);
-  for (size_t i = lower_bound(all->models, plan->model_count, key);
+  for (size_t i = ag_keyed_first(all->models, plan->model_count, key);
        i < plan->model_count && memcmp(&all->models[i].key, key, sizeof *key) == 0; ++i) {
     AG_TRY(take_for_model(ledger, all->models[i].index, record));
   }
-  for (size_t i = lower_bound(all->units, plan->unit_count, key);
+  for (size_t i = ag_keyed_first(all->units, plan->unit_count, key);
        i < plan->unit_count && memcmp(&all->units[i].key, key, sizeof *key) == 0; ++i) {
     AG_TRY(take_for_unit(ledger, all->units[i].index, record));
   }

@@ -2,7 +2,9 @@
 """check_resume.py ADVGRID: a run that is repeated does nothing again, one that was killed goes on
 where it was, and an edited job keeps every unit that the edit does not touch."""
 import os
+import shutil
 import signal
+import socket
 import sys
 import time
 
@@ -97,7 +99,13 @@ def one_run_at_a_time(program):
         time.sleep(0.01)
     result = program.run("run", path, "-o", out, code=1)
     check(len(result.messages()) == 1 and "another advgrid" in result.err, f"{result}")
+    check(f"process {process.pid} on {socket.gethostname()}, since 2" in result.err, f"{result}")
     program.kill(process)
+    lock = program.path(out, "lock")
+    check(os.path.exists(lock), "a run that was killed took its lock with it")
+    result = program.run("run", program.write("job.yaml", job(epochs=1)), "-o", out)
+    check(f"left behind by process {process.pid}" in result.err, f"{result}")
+    check(not os.path.exists(lock), "a run that is done left its lock")
 
 
 def killed_in_training(program):
@@ -133,8 +141,10 @@ def an_epsilon_more(program):
     out = program.path("out")
     program.run("run", program.write("job.yaml", job(epsilons="[0, 2/255]")), "-o", out, ranks=2)
     before, first = units(out), samples(out)
-    program.run("run", program.write("job.yaml", job(name="renamed", epsilons="[8/255, 0, 2/255]")),
-                "-o", out, ranks=2)
+    result = program.run("run", program.write("job.yaml", job(name="renamed",
+                                                              epsilons="[8/255, 0, 2/255]")),
+                         "-o", out, ranks=2)
+    check(result.messages() == ["advgrid: 2 points are new"], f"{result}")
     after = units(out)
     check(after[:len(before)] == before, "the units done were kept")
     check(len(after) == len(set(after)) == len(before) + 6, f"{len(after)} units")
@@ -147,10 +157,35 @@ def an_epsilon_more(program):
 def other_training_is_another_model(program):
     out = program.path("out")
     program.run("run", program.write("job.yaml", job(epochs=1)), "-o", out, ranks=1)
-    program.run("run", program.write("job.yaml", job(epochs=2)), "-o", out, ranks=1)
+    result = program.run("run", program.write("job.yaml", job(epochs=2)), "-o", out, ranks=1)
+    told = ("advgrid: training.epochs was 1 and is 2: 'none' is trained again; 6 finished points of "
+            "it are done again")
+    check(result.messages() == [told], f"{result}")
     check(len(models(out)) == 2, "models")
     check(len(units(out)) == 36, "units")
     check(len(rows(out)) == 6, "rows of what the job no longer asks for")
+
+
+def an_edit_is_told(program):
+    """What an edit alters, adds and drops, once: the job as it is now is what the next edit meets."""
+    out = program.path("out")
+    program.run("run", program.write("job.yaml", job()), "-o", out, ranks=1)
+    edited = program.write("job.yaml", job(attacks="[{kind: fgsm}, {kind: pgd, steps: 6}]",
+                                           epsilons="[0, 2/255, 4/255]"))
+    result = program.run("run", edited, "-o", out, ranks=2)
+    check(result.messages() == [
+        "advgrid: attack 'pgd': steps was 5 and is 6: 2 finished points are done again",
+        "advgrid: 2 points are new",
+        "advgrid: 2 finished points are no longer asked for; their records stay"], f"{result}")
+    check(program.run("run", edited, "-o", out, ranks=1).messages() == [], "told again")
+    check(program.run("run", program.write("job.yaml", job()), "-o", out).messages() ==
+          ["advgrid: 2 finished points are no longer asked for; their records stay"], "and back")
+    check(len(units(out)) == 18 + 12, f"{len(units(out))} units")
+    shutil.rmtree(os.path.join(out, "models"))
+    with open(os.path.join(out, "job.yaml"), "w", encoding="utf-8") as file:
+        file.write("no: job\n")
+    result = program.run("run", program.path("job.yaml"), "-o", out)
+    check("how cannot be told" in result.err and "job.yaml:1" in result.err, f"{result}")
 
 
 def clean_counts(folder):
@@ -191,4 +226,4 @@ def a_row_is_of_one_network(program):
 
 main([again_does_nothing, a_row_is_of_one_network, killed_and_continued, killed_in_training,
       a_rank_that_dies_loses_its_unit_alone, one_run_at_a_time, torn_record_is_left_out,
-      an_epsilon_more, other_training_is_another_model])
+      an_epsilon_more, other_training_is_another_model, an_edit_is_told])
