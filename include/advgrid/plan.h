@@ -194,4 +194,29 @@ ag_work_state ag_schedule_unit_state(const ag_schedule *schedule, size_t unit);
 /** Every rank has got its AG_ORDER_END. */
 bool ag_schedule_is_over(const ag_schedule *schedule);
 
+/* ---- the schedule in simulated time ------------------------------------------------------ */
+
+typedef struct ag_machine {
+  double latency;          /* seconds of a message to the coordinator, or back */
+  double decision_seconds; /* of the coordinator, for a report and for an order */
+  double segment_seconds;  /* > 0: a team trains so long between two reports */
+  double spread;           /* 0 <= spread < 1: real costs are 1 - spread to 1 + spread estimates, */
+  uint64_t seed;           /* drawn uniformly for each unit and each training */
+} ag_machine;
+
+typedef struct ag_simulation {
+  double makespan;   /* seconds until the last rank is told to end */
+  double work;       /* seconds of one rank, with the real costs */
+  double busy, idle; /* seconds of all ranks; together ranks * makespan */
+  double efficiency; /* work / (ranks * makespan); 1 where there is no work */
+  double ideal;      /* seconds below which no schedule comes: the work shared evenly, or a training
+                        by the fastest team and then the longest shard that waits for it */
+  size_t decisions;  /* orders */
+} ag_simulation;
+
+/** Runs the schedule of `work` on a machine that exists in numbers only. rank_idle: [ranks],
+ *  overwritten with the idle seconds of each; may be NULL. Fails as ag_schedule_create does. */
+ag_status ag_simulate(const ag_workload *work, const ag_machine *machine, ag_simulation *simulation,
+                      double *rank_idle);
+
 #endif
