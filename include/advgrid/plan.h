@@ -112,4 +112,116 @@ void ag_scheduler_finish(ag_scheduler *scheduler, size_t rank, size_t unit);
 /** Units a rank holds: given to it and not finished. */
 size_t ag_scheduler_held(const ag_scheduler *scheduler, size_t rank);
 
+/* ---- the schedule ----------------------------------------------------------------------- */
+
+/* What is to be shared out among ranks. Seconds are those of one rank, as estimated. */
+typedef struct ag_model_work {
+  double seconds; /* of training that is left */
+  bool ready;     /* trained before, or from a file */
+  bool failed;    /* given up before: its units are closed as failed */
+} ag_model_work;
+
+typedef struct ag_unit_work {
+  size_t model;   /* which must be ready first */
+  double seconds; /* the same for each of its shards */
+  size_t shards;  /* > 0: what it can be split into, for several ranks */
+  bool done;
+} ag_unit_work;
+
+typedef struct ag_workload {
+  size_t model_count, unit_count;
+  const ag_model_work *models;
+  const ag_unit_work *units;
+  size_t ranks;           /* > 0 */
+  size_t ranks_per_model; /* 0: decided from the costs; N: teams of N, or of all that can be */
+  size_t largest;         /* > 0: no team is larger; the shards of a batch */
+  const double *speedup;  /* [largest + 1]; a team of k trains speedup[k] times as fast as one */
+} ag_workload;
+
+typedef enum ag_order_kind {
+  AG_ORDER_ATTACK, /* do a part of a unit, after the one in hand */
+  AG_ORDER_TRAIN,  /* train a model for a segment, in a team */
+  AG_ORDER_END     /* nothing more comes */
+} ag_order_kind;
+
+typedef struct ag_order {
+  size_t rank; /* whom it is for */
+  ag_order_kind kind;
+  size_t unit, first_shard, shard_count; /* of AG_ORDER_ATTACK */
+  size_t model;                          /* of AG_ORDER_TRAIN, and what follows */
+  const size_t *team; /* [team_size], the leader first; borrowed until the next order is pulled */
+  size_t team_size;
+  bool same_team; /* it goes on as it was: the leader alone is told. Else every member is. */
+  bool joins;     /* this rank was not in it before */
+} ag_order;
+
+typedef enum ag_work_state { AG_WORK_OPEN, AG_WORK_DONE, AG_WORK_FAILED } ag_work_state;
+
+/* Who does what: a pure state machine, told what happened and answering with orders. One that has
+ * been told something is asked for orders until it has none.
+ *
+ * A model is trained by a team in segments of some seconds, at the end of which the team grows by
+ * ranks that idle. A unit of attack waits for its model and goes out whole or in parts; a rank has
+ * one part in hand and one ahead. A rank that is free takes a training that nobody has begun, or
+ * else a part, the longest shards first, or else waits for a training that is better off with it.
+ * What fails is given out once more, and closed as failed when it fails again. Parts get smaller
+ * as the work runs out, so that all ranks end together.
+ *
+ * An event and an order take O(log(models + ranks)), the end of a segment O(team) and, while ranks
+ * idle, O(models log(models)). Nothing is allocated after the creation. */
+typedef struct ag_schedule ag_schedule;
+
+/** work: borrowed during the call. Fails with AG_INVALID_ARGUMENT where a number in it makes no
+ *  sense, and with AG_OUT_OF_MEMORY. */
+ag_status ag_schedule_create(const ag_workload *work, ag_schedule **schedule);
+void ag_schedule_destroy(ag_schedule **schedule);
+
+/** The next order; false where there is none until something happens. Each rank gets one
+ *  AG_ORDER_END, as its last. */
+bool ag_schedule_order(ag_schedule *schedule, ag_order *order);
+
+/** A rank has done the part that begins at first_shard, or has failed to. */
+void ag_schedule_part_done(ag_schedule *schedule, size_t rank, size_t unit, size_t first_shard);
+void ag_schedule_part_failed(ag_schedule *schedule, size_t rank, size_t unit, size_t first_shard);
+/** A team has come to the end of a segment, with so many seconds of one rank left; its leader
+ *  waits for an order, which its members hear of from it (same_team) or get themselves. */
+void ag_schedule_segment_done(ag_schedule *schedule, size_t model, double seconds_left);
+/** A team has come to the end of its training, or failed. Its members are free. */
+void ag_schedule_model_done(ag_schedule *schedule, size_t model);
+void ag_schedule_model_failed(ag_schedule *schedule, size_t model);
+/** From now on nothing is handed out but AG_ORDER_END, to each rank that has nothing in hand. A
+ *  team is dissolved at its next ag_schedule_segment_done; a part that is given up is told as
+ *  failed, and no failure counts any more: what is not done stays open. */
+void ag_schedule_stop(ag_schedule *schedule);
+
+ag_work_state ag_schedule_model_state(const ag_schedule *schedule, size_t model);
+ag_work_state ag_schedule_unit_state(const ag_schedule *schedule, size_t unit);
+/** Every rank has got its AG_ORDER_END. */
+bool ag_schedule_is_over(const ag_schedule *schedule);
+
+/* ---- the schedule in simulated time ------------------------------------------------------ */
+
+typedef struct ag_machine {
+  double latency;          /* seconds of a message to the coordinator, or back */
+  double decision_seconds; /* of the coordinator, for a report and for an order */
+  double segment_seconds;  /* > 0: a team trains so long between two reports */
+  double spread;           /* 0 <= spread < 1: real costs are 1 - spread to 1 + spread estimates, */
+  uint64_t seed;           /* drawn uniformly for each unit and each training */
+} ag_machine;
+
+typedef struct ag_simulation {
+  double makespan;   /* seconds until the last rank is told to end */
+  double work;       /* seconds of one rank, with the real costs */
+  double busy, idle; /* seconds of all ranks; together ranks * makespan */
+  double efficiency; /* work / (ranks * makespan); 1 where there is no work */
+  double ideal;      /* seconds below which no schedule comes: the work shared evenly, or a training
+                        by the fastest team and then the longest shard that waits for it */
+  size_t decisions;  /* orders */
+} ag_simulation;
+
+/** Runs the schedule of `work` on a machine that exists in numbers only. rank_idle: [ranks],
+ *  overwritten with the idle seconds of each; may be NULL. Fails as ag_schedule_create does. */
+ag_status ag_simulate(const ag_workload *work, const ag_machine *machine, ag_simulation *simulation,
+                      double *rank_idle);
+
 #endif
