@@ -40,6 +40,8 @@ typedef struct ag_defended ag_defended;
 ag_status ag_defended_create(const ag_entry *defense, const ag_network *network, size_t capacity,
                              uint64_t seed, ag_defended **defended);
 void ag_defended_destroy(ag_defended **defended);
+/** See ag_workspace_listen. */
+void ag_defended_listen(ag_defended *defended, const ag_pass_events *events);
 /** Passes that one call of the target makes over each image. */
 size_t ag_defended_draws(const ag_defended *defended);
 /** What an attack sees; borrowed. */

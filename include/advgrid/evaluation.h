@@ -42,13 +42,16 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
                               const ag_entry *attack, size_t capacity, uint64_t seed,
                               ag_evaluator **evaluator);
 void ag_evaluator_destroy(ag_evaluator **evaluator);
+/** See ag_workspace_listen. */
+void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events);
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                           const ag_entry *attack, size_t capacity);
 
 /** Attacks images first .. first + count - 1 and judges what comes out by fresh logits:
  *  outcomes[count], overwritten; cost: added to, a pass an image and draw. Every perturbation is
  * measured again against epsilon and [0,1]; fails with AG_BOUND_BROKEN, naming the image, where one
- * is outside, and with AG_NOT_FINITE where a logit is not finite. */
+ * is outside, and with AG_NOT_FINITE where a logit is not finite; with AG_INTERRUPTED where the
+ * program was asked to stop. */
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);

@@ -95,23 +95,6 @@ typedef struct ag_inputs {
 ag_status ag_plan_create(const ag_job *job, const ag_inputs *inputs, ag_plan **plan);
 void ag_plan_destroy(ag_plan **plan);
 
-/* ---- the scheduler ---------------------------------------------------------------------- */
-
-/* A pure state machine: told what happened, it answers who does what. */
-typedef struct ag_scheduler ag_scheduler;
-
-/** costs[count]: borrowed during the call. done[count]: units that need not be done again; NULL:
- *  none. Units go out longest first. */
-ag_status ag_scheduler_create(const double *costs, const bool *done, size_t count, size_t ranks,
-                              ag_scheduler **scheduler);
-void ag_scheduler_destroy(ag_scheduler **scheduler);
-/** The next unit for a rank; false where none is left to hand out. */
-bool ag_scheduler_next(ag_scheduler *scheduler, size_t rank, size_t *unit);
-/** A unit came back from the rank it was given to. */
-void ag_scheduler_finish(ag_scheduler *scheduler, size_t rank, size_t unit);
-/** Units a rank holds: given to it and not finished. */
-size_t ag_scheduler_held(const ag_scheduler *scheduler, size_t rank);
-
 /* ---- the schedule ----------------------------------------------------------------------- */
 
 /* What is to be shared out among ranks. Seconds are those of one rank, as estimated. */
@@ -196,6 +179,8 @@ void ag_schedule_stop(ag_schedule *schedule);
 
 ag_work_state ag_schedule_model_state(const ag_schedule *schedule, size_t model);
 ag_work_state ag_schedule_unit_state(const ag_schedule *schedule, size_t unit);
+/** Whether a model or a unit is neither done nor failed. */
+bool ag_schedule_has_open(const ag_schedule *schedule);
 /** Every rank has got its AG_ORDER_END. */
 bool ag_schedule_is_over(const ag_schedule *schedule);
 

@@ -34,12 +34,18 @@ ag_status ag_provenance_kernels(const ag_plan *plan, ag_provenance *provenance);
 
 /* What a record says. Files depend on the numbers: append, never renumber. */
 typedef enum ag_record_kind {
-  AG_RECORD_RUN = 1,    /* a run started: ag_provenance; key: none */
-  AG_RECORD_EPOCH = 2,  /* an epoch of a model: ag_epoch; key: the model's */
-  AG_RECORD_MODEL = 3,  /* a model is trained and its file written: ag_model_record */
-  AG_RECORD_UNIT = 4,   /* a unit is done: ag_unit_record, then its outcomes; key: the unit's */
-  AG_RECORD_FAILURE = 5 /* a model or a unit failed: text; key: its */
+  AG_RECORD_RUN = 1,     /* a run started: ag_provenance; key: none */
+  AG_RECORD_EPOCH = 2,   /* an epoch of a model: ag_epoch; key: the model's */
+  AG_RECORD_MODEL = 3,   /* a model is trained and its file written: ag_model_record */
+  AG_RECORD_UNIT = 4,    /* a unit is done: ag_unit_record, then its outcomes; key: the unit's */
+  AG_RECORD_FAILURE = 5, /* a model or a unit failed: text; key: its */
+  AG_RECORD_RANKS = 6    /* a run ended: ag_rank_times of each rank; key: none */
 } ag_record_kind;
+
+/* A rank's seconds in a run, from its first order to its last: without work, and in all. */
+typedef struct ag_rank_times {
+  double seconds, idle;
+} ag_rank_times;
 
 typedef struct ag_model_record {
   double seconds;

@@ -157,7 +157,7 @@ static void run_restart(ag_attack_call *call, standing *all, uint32_t restart, u
                            : 2.5F * call->threat.epsilon / (float)steps;
   gather(call, all);
   if (ag_settings_flag(call->settings, "random_start")) start_uniformly(call, all, restart);
-  for (size_t i = 0; i < steps && all->count > 0; ++i) {
+  for (size_t i = 0; i < steps && all->count > 0 && !ag_interrupted(); ++i) {
     const ag_attack_images images = {all->x, all->labels, all->samples, all->count};
     target->gradient(target->context, &images, (*step)++, ag_loss_cross_entropy, all->logits,
                      all->gradient);

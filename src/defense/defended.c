@@ -108,6 +108,11 @@ void ag_defended_destroy(ag_defended **out)
   ag_release(out);
 }
 
+void ag_defended_listen(ag_defended *defended, const ag_pass_events *events)
+{
+  ag_workspace_listen(defended->workspace, events);
+}
+
 size_t ag_defended_draws(const ag_defended *defended)
 {
   return defended->draws;

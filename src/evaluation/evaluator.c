@@ -64,6 +64,11 @@ void ag_evaluator_destroy(ag_evaluator **out)
   ag_release(out);
 }
 
+void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events)
+{
+  ag_defended_listen(evaluator->defended, events);
+}
+
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                           const ag_entry *attack, size_t capacity)
 {
@@ -183,6 +188,7 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
       .scratch = evaluator->scratch,
   };
   ag_attack_of(evaluator->attack)->run(&call);
+  if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted"); /* perhaps half-way */
   cost->gradients += draws * call.cost.gradients;
   cost->forwards += draws * (call.cost.forwards + correct);
   return judge_attacked(evaluator, &call, outcomes);

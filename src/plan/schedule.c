@@ -226,6 +226,11 @@ ag_work_state ag_schedule_unit_state(const ag_schedule *self, size_t index)
   return self->models[unit->model].phase == AG_MODEL_FAILED ? AG_WORK_FAILED : AG_WORK_OPEN;
 }
 
+bool ag_schedule_has_open(const ag_schedule *self)
+{
+  return self->open_models > 0 || self->open_units > 0;
+}
+
 bool ag_schedule_is_over(const ag_schedule *self)
 {
   return self->ended == self->rank_count;

@@ -166,7 +166,7 @@ static bool give_part(ag_schedule *self, ag_rank_list *list, ag_order *order)
 
 static bool end_rank(ag_schedule *self, ag_order *order)
 {
-  const bool finished = self->open_models == 0 && self->open_units == 0;
+  const bool finished = !ag_schedule_has_open(self);
   if ((!finished && !self->stopped) || self->idle.count == 0) return false;
   *order = (ag_order){.rank = ag_ranks_take_first(self, &self->idle), .kind = AG_ORDER_END};
   ++self->ended;

@@ -47,27 +47,30 @@ static bool is_listed(const char *names, const char *name)
   return false;
 }
 
-ag_status ag_hosts_gather(MPI_Comm communicator, size_t size, char *names)
+ag_status ag_hosts_gather(MPI_Comm communicator, ag_host **hosts)
 {
-  char host[MPI_MAX_PROCESSOR_NAME] = "";
-  char *all = NULL;
+  ag_host own = {""};
   int length = 0;
-  size_t used = 0;
   const ag_team team = ag_team_of(communicator);
   ag_status status = AG_OK;
-  MPI_Get_processor_name(host, &length);
-  names[0] = '\0';
-  if (team.rank == 0) status = ag_allocate(team.size, sizeof host, &all);
+  *hosts = NULL;
+  MPI_Get_processor_name(own.name, &length);
+  if (team.rank == 0) status = ag_allocate(team.size, sizeof own, hosts);
   status = ag_ranks_agree(communicator, status);
   if (status != AG_OK) return status;
-  MPI_Gather(host, sizeof host, MPI_CHAR, all, sizeof host, MPI_CHAR, 0, communicator);
-  for (size_t i = 0; all != NULL && i < team.size; ++i) {
-    const char *name = all + i * sizeof host;
+  MPI_Gather(&own, sizeof own, MPI_CHAR, *hosts, sizeof own, MPI_CHAR, 0, communicator);
+  return AG_OK;
+}
+
+void ag_hosts_list(const ag_host *hosts, size_t count, size_t size, char *names)
+{
+  size_t used = 0;
+  names[0] = '\0';
+  for (size_t i = 0; i < count; ++i) {
+    const char *name = hosts[i].name;
     if (is_listed(names, name) || used + strlen(name) + 2 > size) continue;
     used += (size_t)snprintf(names + used, size - used, "%s%s", used > 0 ? "," : "", name);
   }
-  ag_release(&all);
-  return AG_OK;
 }
 
 /* ---- memory of a node ---- */

@@ -14,9 +14,15 @@ ag_status ag_ranks_agree(MPI_Comm communicator, ag_status status);
  *  rank is bound to, of its share of each. At least 1. Collective. */
 size_t ag_threads_choose(MPI_Comm communicator);
 
-/** Names of the hosts of all ranks, one each, with commas, as many as fit. Collective; rank 0
- *  receives them. */
-ag_status ag_hosts_gather(MPI_Comm communicator, size_t size, char *names);
+typedef struct ag_host {
+  char name[MPI_MAX_PROCESSOR_NAME];
+} ag_host;
+
+/** hosts: on rank 0 [ranks] the name of each one's host, owned by the caller, freed by ag_release;
+ *  NULL on the others. Collective. */
+ag_status ag_hosts_gather(MPI_Comm communicator, ag_host **hosts);
+/** names[size]: each host once, with commas, as many as fit. */
+void ag_hosts_list(const ag_host *hosts, size_t count, size_t size, char *names);
 
 /* One block of memory for each node. */
 typedef struct ag_node_memory {

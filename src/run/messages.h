@@ -22,11 +22,11 @@ typedef struct ag_order_message {
 } ag_order_message;
 
 typedef enum ag_report_kind {
-  AG_REPORT_ALIVE,       /* work goes on: images, flops since the last report */
-  AG_REPORT_PART,        /* a part of a unit is done, or failed */
-  AG_REPORT_EPOCH,       /* of a training, by its team's leader; so are the next two */
-  AG_REPORT_SEGMENT,     /* the team asks how to go on, with `flops` left; interrupted, it does not */
-  AG_REPORT_MODEL,       /* trained and its file written, or failed */
+  AG_REPORT_ALIVE,   /* work goes on: images, flops since the last report */
+  AG_REPORT_PART,    /* a part of a unit is done, or failed */
+  AG_REPORT_EPOCH,   /* of a training, by its team's leader; so are the next two */
+  AG_REPORT_SEGMENT, /* the team asks how to go on, with `flops` left; interrupted, it does not */
+  AG_REPORT_MODEL,   /* trained and its file written, or failed */
   AG_REPORT_INTERRUPTED, /* this rank was asked to stop */
   AG_REPORT_BROKEN,      /* this rank cannot go on */
   AG_REPORT_LEFT         /* this rank is through: seconds of its run, idle among them */
@@ -35,9 +35,9 @@ typedef enum ag_report_kind {
 enum { AG_REPORT_MESSAGE_SIZE = 512 };
 
 typedef struct ag_report {
-  uint32_t kind;     /* an ag_report_kind */
-  uint32_t status;   /* an ag_status */
-  uint64_t subject;  /* the unit or the model */
+  uint32_t kind;    /* an ag_report_kind */
+  uint32_t status;  /* an ag_status */
+  uint64_t subject; /* the unit or the model */
   uint64_t first_shard;
   uint32_t first, outcomes; /* of a part: its first image in the unit, and how many there are */
   double seconds, idle;

@@ -1,4 +1,4 @@
-/* The models of a run: checked, trained, saved. */
+/* The models of a run: their networks and their files. */
 #ifndef ADVGRID_RUN_MODELS_H
 #define ADVGRID_RUN_MODELS_H
 
@@ -11,8 +11,12 @@ ag_status ag_model_is_trained(ag_session *session, size_t model, bool *trained);
 /** Checks on rank 0 that every model file that a defense names fits its network. */
 ag_status ag_models_check(const ag_session *session);
 
-/** Trains every model that is not trained, all ranks together, one after the other. A model
- *  whose training fails by its numbers is recorded as failed. Collective. */
-ag_status ag_models_train(ag_session *session);
+/** A model's network as it begins; owned by the caller. */
+ag_status ag_model_network_create(const ag_session *session, size_t model, ag_network **network);
+/** The file of a plan's model: in the folder, or the one that the job names. */
+ag_status ag_model_path(const ag_plan *plan, size_t model, const char *folder, size_t size,
+                        char *path);
+/** Writes it, whole or not at all. */
+ag_status ag_model_write(const ag_session *session, size_t model, const ag_network *network);
 
 #endif

@@ -1,17 +1,26 @@
 /* A job from its file to its result file. */
+#include "run/coordinator.h"
 #include "run/models.h"
-#include "run/open_work.h"
+#include "run/worker.h"
+
+/* All ranks together, rank 0 handing out the work. */
+static ag_status work(ag_session *session)
+{
+  ag_status status = AG_OK;
+  ag_coordinator *coordinator = NULL;
+  if (session->team.rank == 0) status = ag_coordinator_create(session, &coordinator);
+  status = ag_ranks_agree(session->team.communicator, status);
+  if (status == AG_OK) status = ag_worker_run(session, coordinator);
+  if (status == AG_OK && coordinator != NULL) status = ag_coordinator_status(coordinator);
+  ag_coordinator_destroy(&coordinator);
+  return ag_ranks_agree(session->team.communicator, status);
+}
 
 static ag_status write_results(ag_session *session)
 {
-  ag_text job = {0};
   if (session->team.rank != 0) return AG_OK;
   ag_meter_end(&session->meter);
-  ag_status status = ag_job_print(session->job, &job);
-  if (status == AG_OK) {
-    status = ag_results_write(session->request->folder, session->ledger, job.bytes);
-  }
-  ag_text_clear(&job);
+  const ag_status status = ag_session_write_results(session);
   if (status != AG_OK || session->failures == 0) return status;
   return ag_fail(AG_UNITS_FAILED, "%zu models or units failed; run the command again to retry",
                  session->failures);
@@ -21,14 +30,11 @@ ag_status ag_run(const ag_run_request *request, MPI_Comm communicator)
 {
   ag_status status = AG_OK;
   ag_session session;
+  ag_interrupt_listen();
   AG_TRY(ag_session_open(&session, request, communicator));
   AG_TRY(ag_ranks_agree(communicator, ag_models_check(&session)));
   AG_TRY(ag_session_open_folder(&session));
-  AG_TRY(ag_open_models_find(&session));
-  AG_TRY(ag_models_train(&session));
-  ag_open_units_find(&session);
-  status = session.team.rank == 0 ? ag_units_coordinate(&session) : ag_units_work(&session);
-  AG_TRY(ag_ranks_agree(communicator, status));
+  AG_TRY(work(&session));
   AG_TRY(ag_ranks_agree(communicator, write_results(&session)));
 cleanup:
   ag_session_close(&session);

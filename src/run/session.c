@@ -1,7 +1,6 @@
-/* Opening a run: every rank reads the same text, shares the same dataset and makes the same
- * plan; rank 0 holds the journal and says what is done already. */
+/* Opening a run: every rank reads the same text, shares the same dataset and makes the same plan.
+ */
 #include "run/session.h"
-#include "run/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,88 +150,6 @@ static ag_status start_threads(ag_session *session)
   return ag_pool_create(threads, &session->pool);
 }
 
-/* ---- the result folder, on rank 0 ---- */
-
-ag_status ag_session_record(ag_session *session, const ag_record *record)
-{
-  const ag_status status = ag_journal_append(session->journal, record);
-  return status == AG_OK ? ag_ledger_take(session->ledger, record) : status;
-}
-
-ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason)
-{
-  ++session->failures;
-  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_FAILURE,
-                                                 .key = *key,
-                                                 .payload = reason,
-                                                 .size = strlen(reason)});
-}
-
-static ag_status record_run(ag_session *session, const char *hosts)
-{
-  ag_provenance provenance = {0};
-  int length = 0;
-  char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-  ag_provenance_collect(&provenance);
-  MPI_Get_library_version(library, &length);
-  snprintf(provenance.mpi, sizeof provenance.mpi, "%.*s", (int)strcspn(library, ","), library);
-  snprintf(provenance.hosts, sizeof provenance.hosts, "%s", hosts);
-  provenance.ranks = (uint32_t)session->team.size;
-  provenance.threads = (uint32_t)ag_pool_threads(session->pool);
-  ag_digest_text(&session->inputs.dataset, provenance.dataset_sha256);
-  const ag_status status = ag_provenance_kernels(session->plan, &provenance);
-  if (status != AG_OK) return status;
-  return ag_session_record(
-      session,
-      &(ag_record){.kind = AG_RECORD_RUN, .payload = &provenance, .size = sizeof provenance});
-}
-
-/* The job with every default and the dataset that is really used: it can be run again as it is. */
-static ag_status write_job(const ag_session *session)
-{
-  ag_text text = {0};
-  char path[AG_PATH_SIZE];
-  ag_status status = ag_job_print(session->job, &text);
-  if (status == AG_OK) {
-    status = ag_path_join(path, sizeof path, "%s/job.yaml", session->request->folder);
-  }
-  if (status == AG_OK) status = ag_file_write(path, text.bytes, text.length);
-  ag_text_clear(&text);
-  return status;
-}
-
-/* Says, before anything is done again, what of the finished work an edited job does not keep. */
-static ag_status tell_changes(const ag_session *session)
-{
-  ag_text lines = {0};
-  const ag_status status =
-      ag_changes_tell(session->request->folder, session->ledger, &session->inputs.dataset, &lines);
-  for (const char *line = lines.bytes; status == AG_OK && line != NULL && *line != '\0';) {
-    const size_t length = strcspn(line, "\n");
-    ag_log("%.*s", (int)length, line);
-    line += length + (line[length] == '\n');
-  }
-  ag_text_clear(&lines);
-  return status;
-}
-
-static ag_status open_folder(ag_session *session, const char *hosts)
-{
-  ag_status status = AG_OK;
-  char models[AG_PATH_SIZE];
-  const char *folder = session->request->folder;
-  AG_TRY(ag_path_join(models, sizeof models, "%s/models", folder));
-  AG_TRY(ag_folder_create(models));
-  AG_TRY(ag_journal_open(folder, &session->journal));
-  AG_TRY(ag_ledger_create(session->plan, &session->ledger));
-  AG_TRY(ag_journal_read(folder, ag_ledger_take, session->ledger));
-  AG_TRY(tell_changes(session));
-  AG_TRY(write_job(session));
-  AG_TRY(record_run(session, hosts));
-cleanup:
-  return status;
-}
-
 ag_status ag_session_open(ag_session *session, const ag_run_request *request, MPI_Comm communicator)
 {
   ag_status status = AG_OK;
@@ -255,21 +172,11 @@ cleanup:
   return status;
 }
 
-ag_status ag_session_open_folder(ag_session *session)
-{
-  char hosts[1024];
-  MPI_Comm communicator = session->team.communicator;
-  ag_status status = ag_hosts_gather(communicator, sizeof hosts, hosts);
-  if (status != AG_OK) return status;
-  if (session->team.rank == 0) status = open_folder(session, hosts);
-  return ag_ranks_agree(communicator, status);
-}
-
 void ag_session_close(ag_session *session)
 {
   ag_meter_end(&session->meter);
-  ag_release(&session->unit_closed);
   ag_release(&session->model_closed);
+  ag_release(&session->hosts);
   ag_ledger_destroy(&session->ledger);
   ag_journal_close(&session->journal);
   ag_pool_destroy(&session->pool);

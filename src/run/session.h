@@ -18,12 +18,11 @@ typedef struct ag_session {
   ag_inputs inputs;
   ag_plan *plan;
   ag_pool *pool;
-  /* What need not be done, or cannot be: the same on every rank. */
-  uint8_t *model_closed; /* [models] */
-  uint8_t *unit_closed;  /* [units] */
-  size_t failures;       /* of this run, on rank 0 */
-  ag_meter meter;
   /* On rank 0 alone. */
+  ag_host *hosts;        /* [ranks] */
+  uint8_t *model_closed; /* [models] those that need no training */
+  size_t failures;       /* of this run */
+  ag_meter meter;
   ag_journal *journal;
   ag_ledger *ledger;
 } ag_session;
@@ -32,8 +31,8 @@ typedef struct ag_session {
  *  first, and on failure leaves what ag_session_close frees. */
 ag_status ag_session_open(ag_session *session, const ag_run_request *request,
                           MPI_Comm communicator);
-/** Makes and opens the result folder and its journal, and records that a run has started.
- *  Collective. */
+/** Makes and opens the result folder and its journal, finds what is done already, and records that
+ *  a run has started (run/session_folder.c). Collective. */
 ag_status ag_session_open_folder(ag_session *session);
 void ag_session_close(ag_session *session);
 
@@ -41,9 +40,7 @@ void ag_session_close(ag_session *session);
 ag_status ag_session_record(ag_session *session, const ag_record *record);
 /** Counts and records that the model or unit of that key failed, and why. Rank 0 alone. */
 ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason);
-
-/** Does all open units: rank 0 hands them out and does some itself, the others work. Collective. */
-ag_status ag_units_coordinate(ag_session *session);
-ag_status ag_units_work(ag_session *session);
+/** Writes results.h5 from what the ledger has. Rank 0 alone. */
+ag_status ag_session_write_results(const ag_session *session);
 
 #endif

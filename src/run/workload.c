@@ -24,11 +24,12 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads, ag_w
   const size_t images = ag_work_shard_images(plan, threads);
   const size_t shard = ag_settings_count(training, "shard");
   const size_t shards = (ag_settings_count(training, "batch") + shard - 1) / shard;
-  *work = (ag_work){.load = {.model_count = plan->model_count,
-                             .unit_count = plan->unit_count,
-                             .ranks = ranks,
-                             .ranks_per_model = ag_settings_count(training, "ranks_per_model"),
-                             .largest = shards}};
+  *work =
+      (ag_work){.load = {.model_count = plan->model_count,
+                         .unit_count = plan->unit_count,
+                         .ranks = ranks,
+                         .ranks_per_model = ag_settings_count(&plan->job->run, "ranks_per_model"),
+                         .largest = shards}};
   AG_TRY(ag_allocate(plan->model_count, sizeof *work->models, &work->models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *work->units, &work->units));
   AG_TRY(ag_allocate(shards + 1, sizeof *work->speedup, &work->speedup));

@@ -111,7 +111,10 @@ typedef struct scalar {
   size_t offset;
 } scalar;
 
-#define SCALAR(member, whole) {#member, whole, offsetof(ag_checkpoint, state.position.member)}
+#define SCALAR(member, whole)                                      \
+  {                                                                \
+#member, whole, offsetof(ag_checkpoint, state.position.member) \
+  }
 static const scalar scalars[] = {
     SCALAR(steps, true),    SCALAR(images, true),   SCALAR(loss, false),
     SCALAR(correct, false), SCALAR(seconds, false),

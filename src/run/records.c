@@ -1,0 +1,183 @@
+/* Reports become records. A unit that was shared out waits here until all its parts are there. */
+#include "run/records.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A unit of which some parts are there: its record, with all its outcomes behind it. */
+typedef struct unit_so_far {
+  ag_unit_record *record;
+  size_t images; /* that are there */
+} unit_so_far;
+
+struct ag_records {
+  ag_session *session;
+  unit_so_far *units; /* [units] */
+  size_t *open_units; /* [models] that are neither done nor failed */
+};
+
+ag_status ag_records_create(ag_session *session, ag_records **out)
+{
+  ag_status status = AG_OK;
+  ag_records *self = NULL;
+  const ag_plan *plan = session->plan;
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *self, &self));
+  *out = self;
+  self->session = session;
+  AG_TRY(ag_allocate(plan->unit_count, sizeof *self->units, &self->units));
+  AG_TRY(ag_allocate(plan->model_count, sizeof *self->open_units, &self->open_units));
+  for (size_t i = 0; i < plan->unit_count; ++i) {
+    if (session->ledger->units[i].progress == AG_PROGRESS_DONE) continue;
+    ++self->open_units[plan->points[plan->units[i].point].model];
+  }
+cleanup:
+  if (status != AG_OK) ag_records_destroy(out);
+  return status;
+}
+
+void ag_records_destroy(ag_records **out)
+{
+  ag_records *self = *out;
+  if (self == NULL) return;
+  for (size_t i = 0; self->units != NULL && i < self->session->plan->unit_count; ++i)
+    ag_release(&self->units[i].record);
+  ag_release(&self->open_units);
+  ag_release(&self->units);
+  ag_release(out);
+}
+
+/* ---- words ---- */
+
+static void describe_images(const ag_session *session, size_t index, size_t first, size_t count,
+                            char text[AG_TASK_SIZE])
+{
+  const ag_unit *unit = &session->plan->units[index];
+  const ag_point *point = &session->plan->points[unit->point];
+  snprintf(text, AG_TASK_SIZE, "%s, %s at epsilon %s, images %zu to %zu",
+           session->plan->models[point->model].name, session->job->attacks[point->attack].name,
+           session->job->epsilons[point->epsilon].text, unit->first + first,
+           unit->first + first + count - 1);
+}
+
+void ag_records_task(const ag_records *self, const ag_order *order, char task[AG_TASK_SIZE])
+{
+  const ag_plan *plan = self->session->plan;
+  switch (order->kind) {
+  case AG_ORDER_TRAIN:
+    snprintf(task, AG_TASK_SIZE, "training of %s", plan->models[order->model].name);
+    return;
+  case AG_ORDER_ATTACK:
+    describe_images(self->session, order->unit, 0, plan->units[order->unit].count, task);
+    return;
+  case AG_ORDER_END: snprintf(task, AG_TASK_SIZE, "the end"); return;
+  }
+}
+
+/* ---- units ---- */
+
+/* A unit is done or failed. Where it was its model's last, the results are worth reading. */
+static ag_status close_unit(ag_records *self, size_t index)
+{
+  const ag_plan *plan = self->session->plan;
+  ag_release(&self->units[index].record);
+  if (--self->open_units[plan->points[plan->units[index].point].model] > 0) return AG_OK;
+  return ag_session_write_results(self->session);
+}
+
+static ag_status start_unit(unit_so_far *so_far, const ag_unit *unit)
+{
+  so_far->images = 0;
+  return ag_allocate(sizeof(ag_unit_record) + unit->count * sizeof(ag_outcome), 1, &so_far->record);
+}
+
+ag_status ag_records_part(ag_records *self, size_t rank, ag_report *report)
+{
+  ag_status status = AG_OK;
+  const size_t index = (size_t)report->subject;
+  const ag_unit *unit = &self->session->plan->units[index];
+  unit_so_far *so_far = &self->units[index];
+  if (so_far->record == NULL) AG_TRY(start_unit(so_far, unit));
+  ag_unit_record *record = so_far->record;
+  ag_outcome *outcomes = (ag_outcome *)(void *)(record + 1);
+  memcpy(outcomes + report->first, ag_report_outcomes(report), report->outcomes * sizeof *outcomes);
+  record->rank = (uint32_t)rank;
+  record->outcomes = (uint32_t)unit->count;
+  record->seconds += report->seconds;
+  record->cost.gradients += report->cost.gradients;
+  record->cost.forwards += report->cost.forwards;
+  record->model = report->digest;
+  so_far->images += report->outcomes;
+  if (so_far->images < unit->count) return AG_OK;
+  AG_TRY(ag_session_record(self->session,
+                           &(ag_record){.kind = AG_RECORD_UNIT,
+                                        .key = unit->key,
+                                        .payload = record,
+                                        .size = sizeof *record + unit->count * sizeof *outcomes}));
+  AG_TRY(close_unit(self, index));
+cleanup:
+  return status;
+}
+
+ag_status ag_records_part_failed(ag_records *self, const ag_report *report, bool closed)
+{
+  char what[AG_TASK_SIZE];
+  ag_session *session = self->session;
+  const size_t index = (size_t)report->subject;
+  const ag_unit *unit = &session->plan->units[index];
+  describe_images(session, index, 0, unit->count, what);
+  ag_meter_say(&session->meter, "%s failed%s: %s", what, closed ? "" : " and is tried once more",
+               report->message);
+  if (!closed) return AG_OK;
+  const ag_status status = ag_session_record_failure(session, &unit->key, report->message);
+  return status == AG_OK ? close_unit(self, index) : status;
+}
+
+/* ---- models ---- */
+
+ag_status ag_records_epoch(ag_records *self, const ag_report *report)
+{
+  ag_session *session = self->session;
+  const ag_model_unit *model = &session->plan->models[report->subject];
+  const ag_epoch *row = &report->epoch;
+  ag_meter_say(
+      &session->meter, "%s  epoch %u of %zu  loss %.4f  train %.2f %%  validation %.2f %%  %.1f s",
+      model->name, row->epoch, ag_settings_count(&session->job->training.settings, "epochs"),
+      row->loss, 100 * row->train_accuracy, 100 * row->validation_accuracy, row->seconds);
+  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_EPOCH,
+                                                 .key = model->key,
+                                                 .payload = row,
+                                                 .size = sizeof *row});
+}
+
+/* The checkpoints go last: a run that ends before that removes them the next time. */
+ag_status ag_records_model(ag_records *self, const ag_report *report)
+{
+  ag_status status = AG_OK;
+  ag_session *session = self->session;
+  const size_t index = (size_t)report->subject;
+  const ag_model_unit *model = &session->plan->models[index];
+  const ag_model_state *state = &session->ledger->models[index];
+  ag_model_record record = {.images = (uint64_t)session->dataset.training.count *
+                                      state->epoch_count,
+                            .parameters = report->digest};
+  for (size_t i = 0; i < state->epoch_count; ++i)
+    record.seconds += state->epochs[i].seconds;
+  AG_TRY(ag_session_record(session, &(ag_record){.kind = AG_RECORD_MODEL,
+                                                 .key = model->key,
+                                                 .payload = &record,
+                                                 .size = sizeof record}));
+  AG_TRY(ag_checkpoint_remove(session->request->folder, model->name));
+cleanup:
+  return status;
+}
+
+ag_status ag_records_model_failed(ag_records *self, const ag_report *report, bool closed)
+{
+  ag_session *session = self->session;
+  const ag_model_unit *model = &session->plan->models[report->subject];
+  ag_meter_say(&session->meter, "%s failed%s: %s", model->name,
+               closed ? "" : " and is tried once more", report->message);
+  if (!closed) return AG_OK;
+  return ag_session_record_failure(session, &model->key, report->message);
+}

@@ -1,0 +1,283 @@
+/* Training a model in a team. A team trains in segments; between two of them its leader asks the
+ * coordinator how to go on, and tells the others: as they are, as another team, or not at all. */
+#include "run/models.h"
+#include "run/worker.h"
+
+#include <math.h>
+
+/* Seconds of a segment: short, so that ranks that wait for a team to grow do not wait long. */
+static const double SEGMENT = 5;
+/* A checkpoint at the end of an epoch takes at most this share of the time since the last. */
+static const double CHECKPOINT_SHARE = 0.02;
+
+/* What the leader tells the others. */
+typedef enum word { GO_ON, REGROUP, LEAVE } word;
+
+typedef struct teamwork {
+  ag_worker *worker;
+  ag_session *session;
+  size_t model;
+  ag_network *network;
+  ag_trainer *trainer;
+  ag_team team;
+  double flops_per_image;
+  double segment_start;
+  double checkpointed, checkpoint_seconds; /* when the last was written, and how long it took */
+} teamwork;
+
+static bool is_leader(const teamwork *self)
+{
+  return self->team.rank == 0;
+}
+
+/* ---- events of the trainer ---- */
+
+static void step_done(void *context, size_t images)
+{
+  const teamwork *self = context;
+  if (!is_leader(self)) return;
+  self->worker->images += images;
+  self->worker->flops += self->flops_per_image * (double)images;
+}
+
+static ag_status epoch_done(void *context, const ag_epoch *row)
+{
+  const teamwork *self = context;
+  if (!is_leader(self)) return AG_OK;
+  ag_worker_report_start(self->worker, AG_REPORT_EPOCH, self->model);
+  self->worker->report->epoch = *row;
+  ag_worker_report_send(self->worker);
+  return AG_OK;
+}
+
+static bool is_checkpoint_due(const teamwork *self)
+{
+  const double minutes = ag_settings_number(&self->session->job->run, "checkpoint_minutes");
+  return ag_clock_seconds() - self->checkpointed >= 60 * minutes;
+}
+
+static bool is_segment_over(const teamwork *self)
+{
+  return ag_clock_seconds() - self->segment_start >= SEGMENT;
+}
+
+static bool wants_pause(void *context)
+{
+  const teamwork *self = context;
+  return is_leader(self) && (is_segment_over(self) || is_checkpoint_due(self));
+}
+
+/* ---- start and end ---- */
+
+/* A leader that begins goes on from the newest checkpoint. */
+static ag_status restore(teamwork *self)
+{
+  const ag_session *session = self->session;
+  const ag_model_unit *unit = &session->plan->models[self->model];
+  ag_checkpoint checkpoint;
+  bool found = false;
+  const ag_status status = ag_checkpoint_load(session->request->folder, unit->name, &unit->key,
+                                              ag_network_floats(self->network), &found,
+                                              &checkpoint);
+  if (status != AG_OK || !found) return status;
+  ag_trainer_restore(self->trainer, &checkpoint.state);
+  ag_checkpoint_clear(&checkpoint);
+  return AG_OK;
+}
+
+static ag_status create(teamwork *self, bool begins)
+{
+  ag_status status = AG_OK;
+  const ag_session *session = self->session;
+  const ag_model_unit *unit = &session->plan->models[self->model];
+  const ag_training *training = &session->job->training;
+  const double images = (double)session->dataset.training.count *
+                        (double)ag_settings_count(&training->settings, "epochs");
+  self->flops_per_image = unit->flops / images;
+  AG_TRY(ag_model_network_create(session, self->model, &self->network));
+  AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
+                           session->pool, self->network, &self->trainer));
+  ag_trainer_between(self->trainer, ag_worker_between, self->worker);
+  if (begins) AG_TRY(restore(self));
+cleanup:
+  return status;
+}
+
+/* Makes the team that is in the worker's order; collective over it. */
+static void form_team(teamwork *self)
+{
+  const ag_worker_order *order = &self->worker->order;
+  MPI_Comm all = self->session->team.communicator;
+  MPI_Comm communicator = MPI_COMM_NULL;
+  MPI_Group everyone;
+  MPI_Group members;
+  int *ranks = (int *)(void *)order->team; /* what MPI_Group_incl reads */
+  MPI_Comm_group(all, &everyone);
+  MPI_Group_incl(everyone, (int)order->head.team_size, ranks, &members);
+  MPI_Comm_create_group(all, members, AG_TAG_TEAM, &communicator);
+  MPI_Group_free(&members);
+  MPI_Group_free(&everyone);
+  self->team = ag_team_of(communicator);
+}
+
+static void leave_team(teamwork *self)
+{
+  if (self->team.communicator != MPI_COMM_NULL) MPI_Comm_free(&self->team.communicator);
+}
+
+/* ---- between segments ---- */
+
+/* Not finding room for a checkpoint is no reason to lose the training too. */
+static void save_checkpoint(teamwork *self)
+{
+  const ag_session *session = self->session;
+  const ag_model_unit *unit = &session->plan->models[self->model];
+  const double start = ag_clock_seconds();
+  ag_trainer_collect(self->trainer);
+  if (is_leader(self)) {
+    const ag_checkpoint checkpoint = {.key = unit->key, .state = ag_trainer_state(self->trainer)};
+    if (ag_checkpoint_save(session->request->folder, unit->name, &checkpoint) != AG_OK) {
+      ag_log("%s goes on without a checkpoint: %s", unit->name, ag_message());
+    }
+  }
+  self->checkpointed = ag_clock_seconds();
+  self->checkpoint_seconds = self->checkpointed - start;
+}
+
+/* At the end of an epoch too, but where epochs are so short that it would take their time. */
+static bool wants_checkpoint(const teamwork *self)
+{
+  const double since = ag_clock_seconds() - self->checkpointed;
+  const bool epoch_ended = ag_trainer_state(self->trainer).position.images == 0;
+  return is_checkpoint_due(self) ||
+         (epoch_ended && self->checkpoint_seconds <= CHECKPOINT_SHARE * since);
+}
+
+/* The leader's number, for all. Rank 0 has the coordinator to serve while it waits for it. */
+static int hear(const teamwork *self, int number)
+{
+  MPI_Request request = MPI_REQUEST_NULL;
+  int come = 0;
+  MPI_Ibcast(&number, 1, MPI_INT, 0, self->team.communicator, &request);
+  MPI_Test(&request, &come, MPI_STATUS_IGNORE);
+  while (!come) {
+    ag_worker_between(self->worker);
+    MPI_Test(&request, &come, MPI_STATUS_IGNORE);
+  }
+  return number;
+}
+
+/* The leader asks; the order that comes stays the worker's where it is for another team. */
+static word ask(teamwork *self)
+{
+  const ag_training_position position = ag_trainer_state(self->trainer).position;
+  const double batch = (double)ag_settings_count(&self->session->job->training.settings, "batch");
+  const ag_worker_order *order = &self->worker->order;
+  ag_worker_report_start(self->worker, AG_REPORT_SEGMENT, self->model);
+  self->worker->report->flops = fmax(0, self->session->plan->models[self->model].flops -
+                                            self->flops_per_image * batch * (double)position.steps);
+  ag_worker_report_send(self->worker);
+  ag_worker_wait(self->worker);
+  if (order->head.kind != AG_ORDER_TRAIN || order->head.model != self->model) return LEAVE;
+  if (!order->head.same_team) return REGROUP;
+  ag_worker_take(self->worker);
+  return GO_ON;
+}
+
+/* A segment is over, or an epoch, or it is time for a checkpoint. */
+static word pause(teamwork *self)
+{
+  word next = GO_ON;
+  if (hear(self, is_leader(self) && wants_checkpoint(self))) save_checkpoint(self);
+  if (hear(self, is_leader(self) && is_segment_over(self))) {
+    if (is_leader(self)) next = ask(self);
+    next = (word)hear(self, (int)next);
+    self->segment_start = ag_clock_seconds();
+  }
+  return next;
+}
+
+/* ---- the end of a training ---- */
+
+static void report_end(teamwork *self, ag_status status)
+{
+  const ag_session *session = self->session;
+  ag_digest digest = {{0}};
+  if (status == AG_OK) status = ag_network_digest(self->network, &digest);
+  if (status == AG_OK) status = ag_model_write(session, self->model, self->network);
+  ag_worker_report_start(self->worker, AG_REPORT_MODEL, self->model);
+  ag_worker_report_status(self->worker, status);
+  self->worker->report->digest = digest;
+  ag_worker_report_send(self->worker);
+}
+
+/* The team stops where it can go on later. */
+static void report_interruption(teamwork *self)
+{
+  save_checkpoint(self);
+  if (!is_leader(self)) return;
+  ag_worker_report_start(self->worker, AG_REPORT_SEGMENT, self->model);
+  ag_worker_report_status(self->worker, AG_INTERRUPTED);
+  ag_worker_report_send(self->worker);
+}
+
+/* A rank that is alone with its failure says why; the leader says that the training ended. */
+static void report_failure(teamwork *self, ag_status status)
+{
+  if (is_leader(self)) {
+    report_end(self, status);
+  } else if (status != AG_NOT_FINITE && status != AG_ELSEWHERE) {
+    ag_worker_report_start(self->worker, AG_REPORT_BROKEN, self->model);
+    ag_worker_report_status(self->worker, status);
+    ag_worker_report_send(self->worker);
+  }
+}
+
+/* Trains with one team. True where another is to go on. */
+static bool train(teamwork *self)
+{
+  bool finished = false;
+  word next = GO_ON;
+  const ag_training_events events = {
+      .context = self, .step = step_done, .epoch = epoch_done, .pause = wants_pause};
+  ag_status status = ag_trainer_join(self->trainer, &self->team);
+  self->segment_start = ag_clock_seconds();
+  while (status == AG_OK && !finished && next == GO_ON) {
+    status = ag_trainer_run(self->trainer, &events, &finished);
+    if (status == AG_OK && !finished) next = pause(self);
+  }
+  if (status == AG_INTERRUPTED) {
+    report_interruption(self);
+  } else if (status != AG_OK) {
+    report_failure(self, status);
+  } else if (finished && is_leader(self)) {
+    report_end(self, AG_OK);
+  } else if (next == REGROUP) {
+    ag_trainer_collect(self->trainer);
+    return true;
+  }
+  return false;
+}
+
+void ag_teamwork_run(ag_worker *worker)
+{
+  ag_session *session = worker->session;
+  teamwork self = {.worker = worker,
+                   .session = session,
+                   .model = (size_t)worker->order.head.model,
+                   .checkpointed = ag_clock_seconds()};
+  const bool begins = worker->order.team[0] == (uint32_t)session->team.rank;
+  const ag_status status = create(&self, begins);
+  bool goes_on = true;
+  while (goes_on) {
+    ag_worker_wait(worker); /* the members of a new team are told one by one */
+    form_team(&self);
+    ag_worker_take(worker);
+    const ag_status together = ag_team_agree(&self.team, status);
+    if (together != AG_OK) report_failure(&self, together);
+    goes_on = together == AG_OK && train(&self);
+    leave_team(&self);
+  }
+  ag_trainer_destroy(&self.trainer);
+  ag_network_destroy(&self.network);
+}
