@@ -137,6 +137,8 @@ typedef struct ag_ledger {
   ag_unit_state *units;     /* [plan->unit_count] */
   size_t runs;              /* AG_RECORD_RUN seen */
   ag_provenance provenance; /* of the last run */
+  size_t rank_count;        /* of the last run that came to its end; 0: none did */
+  ag_rank_times *ranks;     /* [rank_count] */
 } ag_ledger;
 
 ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **ledger);

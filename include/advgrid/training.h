@@ -60,6 +60,9 @@ typedef struct ag_team ag_team;
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
+  /* Of the team's first rank, in which gradients and weights were on their way between ranks: while
+   * it computed, and while it waited for them or for the other ranks. */
+  double hidden_seconds, exposed_seconds;
 } ag_epoch;
 
 /* What a training reports; any may be NULL. Called on every rank. */
@@ -92,7 +95,7 @@ typedef struct ag_trainer ag_trainer;
 typedef struct ag_training_position {
   uint64_t steps;  /* done, over all epochs */
   uint64_t images; /* of the epoch in hand, as the sums that follow: */
-  double loss, correct, seconds;
+  double loss, correct, seconds, hidden_seconds, exposed_seconds;
 } ag_training_position;
 
 /* All that a training goes on from. Vectors are laid out as the network's block. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 /* What is known of a rank. */
 typedef struct rank_state {
@@ -90,6 +91,19 @@ void ag_coordinator_destroy(ag_coordinator **out)
 
 /* ---- orders ---- */
 
+/* Names what goes on: the work that was begun last. */
+static void show_activity(ag_coordinator *self, const ag_order *order)
+{
+  const ag_plan *plan = self->session->plan;
+  const bool trains = order->kind == AG_ORDER_TRAIN;
+  const size_t model = trains ? order->model : plan->points[plan->units[order->unit].point].model;
+  char activity[sizeof self->session->meter.activity];
+  snprintf(activity, sizeof activity, "%s %s", trains ? "training" : "attacking",
+           plan->models[model].name);
+  if (strcmp(activity, self->session->meter.activity) == 0) return;
+  ag_meter_activity(&self->session->meter, "%s", activity);
+}
+
 static void send_order(ag_coordinator *self, const ag_order *order)
 {
   MPI_Comm communicator = self->session->team.communicator;
@@ -110,6 +124,7 @@ static void send_order(ag_coordinator *self, const ag_order *order)
               communicator);
   }
   ag_records_task(self->records, order, self->ranks[order->rank].task);
+  if (told || order->kind == AG_ORDER_ATTACK) show_activity(self, order);
 }
 
 static void send_orders(ag_coordinator *self)

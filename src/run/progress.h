@@ -10,7 +10,7 @@ typedef struct ag_meter {
   double total, before, done; /* FLOPs by the plan's estimate; before: by earlier runs */
   double started, last;
   double images, since; /* images since `since`, for the rate */
-  char activity[96];
+  char activity[160];
 } ag_meter;
 
 /** total, done: FLOPs of the whole job, and of it what earlier runs have done. */

@@ -116,8 +116,13 @@ typedef struct scalar {
 #member, whole, offsetof(ag_checkpoint, state.position.member) \
   }
 static const scalar scalars[] = {
-    SCALAR(steps, true),    SCALAR(images, true),   SCALAR(loss, false),
-    SCALAR(correct, false), SCALAR(seconds, false),
+    SCALAR(steps, true),
+    SCALAR(images, true),
+    SCALAR(loss, false),
+    SCALAR(correct, false),
+    SCALAR(seconds, false),
+    SCALAR(hidden_seconds, false),
+    SCALAR(exposed_seconds, false),
 };
 #undef SCALAR
 enum { SCALARS = sizeof scalars / sizeof *scalars };

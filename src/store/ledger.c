@@ -8,7 +8,7 @@
 
 /* Journals hold these as they are in memory. */
 _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
-_Static_assert(sizeof(ag_epoch) == 48, "the journal's epochs");
+_Static_assert(sizeof(ag_epoch) == 64, "the journal's epochs");
 _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
 _Static_assert(sizeof(ag_provenance) == 2980, "the journal's runs");
@@ -56,6 +56,7 @@ void ag_ledger_destroy(ag_ledger **out)
     ag_release(&ledger->units[i].outcomes);
     ag_release(&ledger->units[i].failure);
   }
+  ag_release(&ledger->ranks);
   ag_release(&ledger->models);
   ag_release(&ledger->units);
   ag_release(&all->models);
@@ -76,6 +77,21 @@ static ag_status take_run(ag_ledger *ledger, const ag_record *record)
   const ag_status status = ag_provenance_read(record, &ledger->provenance);
   if (status == AG_OK) ++ledger->runs;
   return status;
+}
+
+static ag_status take_ranks(ag_ledger *ledger, const ag_record *record)
+{
+  ag_rank_times *times = NULL;
+  if (record->size == 0 || record->size % sizeof *times != 0) {
+    return bad_size("a run's ranks", record, sizeof *times);
+  }
+  const ag_status status = ag_allocate(record->size, 1, &times);
+  if (status != AG_OK) return status;
+  memcpy(times, record->payload, record->size);
+  ag_release(&ledger->ranks);
+  ledger->ranks = times;
+  ledger->rank_count = record->size / sizeof *times;
+  return AG_OK;
 }
 
 /* A failed piece of work is being done again. */
@@ -118,9 +134,13 @@ static ag_status append_epoch(ag_model_state *model, const ag_epoch *epoch)
 /* An epoch that was there before begins another training: it and those behind it go. */
 static ag_status take_epoch(ag_model_state *model, const ag_record *record)
 {
-  ag_epoch epoch;
-  if (record->size != sizeof epoch) return bad_size("an epoch", record, sizeof epoch);
-  memcpy(&epoch, record->payload, sizeof epoch);
+  /* Before it said what ranks wait for each other. */
+  enum { FIRST_SIZE = offsetof(ag_epoch, hidden_seconds) };
+  ag_epoch epoch = {0};
+  if (record->size != sizeof epoch && record->size != FIRST_SIZE) {
+    return bad_size("an epoch", record, sizeof epoch);
+  }
+  memcpy(&epoch, record->payload, record->size);
   forget_failure(&model->progress, &model->failure);
   while (model->epoch_count > 0 && model->epochs[model->epoch_count - 1].epoch >= epoch.epoch)
     --model->epoch_count;
@@ -231,6 +251,7 @@ ag_status ag_ledger_take(void *context, const ag_record *record)
   const ag_digest *key = &record->key;
   ag_status status = AG_OK;
   if (record->kind == AG_RECORD_RUN) return take_run(ledger, record);
+  if (record->kind == AG_RECORD_RANKS) return take_ranks(ledger, record);
   for (size_t i = ag_keyed_first(all->models, plan->model_count, key);
        i < plan->model_count && memcmp(&all->models[i].key, key, sizeof *key) == 0; ++i) {
     AG_TRY(take_for_model(ledger, all->models[i].index, record));

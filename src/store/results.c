@@ -212,7 +212,9 @@ static ag_status write_training(hid_t file, const ag_model_unit *unit, const ag_
                                       COLUMN(learning_rate, AG_COLUMN_NUMBER),
                                       COLUMN(train_accuracy, AG_COLUMN_NUMBER),
                                       COLUMN(validation_accuracy, AG_COLUMN_NUMBER),
-                                      COLUMN(seconds, AG_COLUMN_NUMBER)};
+                                      COLUMN(seconds, AG_COLUMN_NUMBER),
+                                      COLUMN(hidden_seconds, AG_COLUMN_NUMBER),
+                                      COLUMN(exposed_seconds, AG_COLUMN_NUMBER)};
 #undef COLUMN
   char name[sizeof unit->name + sizeof "training/"];
   ag_status status = ag_path_join(name, sizeof name, "training/%s", unit->name);
@@ -283,6 +285,36 @@ cleanup:
   return status;
 }
 
+/* ---- ranks ----------------------------------------------------------------------------- */
+
+typedef struct rank_row {
+  uint32_t rank;
+  ag_rank_times times;
+} rank_row;
+
+static ag_status write_ranks(hid_t file, const ag_ledger *ledger)
+{
+  static const ag_column columns[] = {
+      {"rank", AG_COLUMN_INDEX, offsetof(rank_row, rank)},
+      {"seconds", AG_COLUMN_NUMBER, offsetof(rank_row, times.seconds)},
+      {"idle_seconds", AG_COLUMN_NUMBER, offsetof(rank_row, times.idle)}};
+  ag_status status = AG_OK;
+  rank_row *rows = NULL;
+  if (ledger->rank_count == 0) return AG_OK;
+  AG_TRY(ag_allocate(ledger->rank_count, sizeof *rows, &rows));
+  for (size_t i = 0; i < ledger->rank_count; ++i)
+    rows[i] = (rank_row){(uint32_t)i, ledger->ranks[i]};
+  AG_TRY(ag_results_table(file, "ranks",
+                          &(ag_rows){.columns = columns,
+                                     .column_count = COUNT_OF(columns),
+                                     .rows = rows,
+                                     .row_size = sizeof *rows,
+                                     .row_count = ledger->rank_count}));
+cleanup:
+  ag_release(&rows);
+  return status;
+}
+
 /* ---- the whole ------------------------------------------------------------------------- */
 
 static ag_status create_group(hid_t file, const char *name)
@@ -308,6 +340,7 @@ static ag_status build(hid_t file, const ag_ledger *ledger, const char *job_text
     AG_TRY(write_training(file, &ledger->plan->models[i], &ledger->models[i]));
   }
   AG_TRY(write_failures(file, ledger));
+  AG_TRY(write_ranks(file, ledger));
 cleanup:
   return status;
 }

@@ -10,6 +10,9 @@ struct ag_exchange {
   const ag_team *team;
   size_t count, capacity;
   MPI_Request *requests; /* [capacity] */
+  bool sends;
+  double begun; /* when the first message was sent, of those on their way */
+  ag_exchange_seconds seconds;
 };
 
 ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange **out)
@@ -44,6 +47,8 @@ static MPI_Request *next_request(ag_exchange *self)
 void ag_exchange_send(ag_exchange *self, size_t rank, size_t tag, const float *values,
                       size_t floats)
 {
+  if (!self->sends) self->begun = ag_clock_seconds();
+  self->sends = true;
   MPI_Isend(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,
             next_request(self));
 }
@@ -62,8 +67,23 @@ void ag_exchange_progress(ag_exchange *self)
 
 void ag_exchange_wait(ag_exchange *self)
 {
+  if (self->count == 0) return;
+  const double start = ag_clock_seconds();
   MPI_Waitall((int)self->count, self->requests, MPI_STATUSES_IGNORE);
   self->count = 0;
+  self->seconds.hidden += self->sends ? start - self->begun : 0;
+  self->sends = false;
+  self->seconds.exposed += ag_clock_seconds() - start;
+}
+
+ag_exchange_seconds ag_exchange_times(const ag_exchange *self)
+{
+  return self->seconds;
+}
+
+void ag_exchange_waited(ag_exchange *self, double seconds)
+{
+  self->seconds.exposed += seconds;
 }
 
 /* ---- shares ---- */

@@ -24,6 +24,16 @@ void ag_exchange_progress(ag_exchange *exchange);
 /** Returns when all messages have come and gone. */
 void ag_exchange_wait(ag_exchange *exchange);
 
+/* Seconds that messages were on their way: while something else was computed, and while this rank
+ * did nothing but wait for them, or for those who send them. */
+typedef struct ag_exchange_seconds {
+  double hidden, exposed;
+} ag_exchange_seconds;
+/** Since the exchange was made. */
+ag_exchange_seconds ag_exchange_times(const ag_exchange *exchange);
+/** Counts seconds that were waited elsewhere for other ranks. */
+void ag_exchange_waited(ag_exchange *exchange, double seconds);
+
 /** Each rank has its share of `block`, which is laid out as the network's: now all have all of it.
  *  Nothing else may be on its way. Collective. */
 void ag_exchange_gather(ag_exchange *exchange, const ag_partition *partition, float *block);

@@ -23,6 +23,7 @@ struct ag_trainer {
   /* Of the team it has joined. */
   ag_team team;
   ag_gradient_sum *gradients;
+  ag_exchange_seconds counted; /* of the exchange's, in the position */
   /* What ranks tell each other of a batch, and what comes of it: failures and wishes, the loss and
    * the correct predictions of each shard, the squares of each slice of gradients. A rank leaves
    * zeros where the others' are, so that sums over ranks round nothing. */
@@ -111,6 +112,7 @@ ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
 {
   leave_team(self);
   self->team = *team;
+  self->counted = (ag_exchange_seconds){0};
   const ag_status status = ag_team_agree(team, create_team_memory(self));
   if (status != AG_OK) return status;
   ag_stepper_join(self->stepper, &self->team, self->gradients);
@@ -157,7 +159,11 @@ static ag_status sum_numbers(ag_trainer *self, size_t count, ag_status status)
 {
   self->numbers[FAILURE] = status != AG_OK && status != AG_INTERRUPTED;
   self->numbers[INTERRUPTION] = status == AG_INTERRUPTED;
+  const double start = ag_clock_seconds();
   ag_team_sum(&self->team, count, self->numbers, self->sums);
+  if (self->team.size > 1) {
+    ag_exchange_waited(ag_gradient_sum_exchange(self->gradients), ag_clock_seconds() - start);
+  }
   memset(self->numbers, 0, count * sizeof *self->numbers);
   if (status != AG_OK && status != AG_INTERRUPTED) return status;
   if (self->sums[FAILURE] > 0) return ag_fail(AG_ELSEWHERE, "another rank failed");
@@ -265,7 +271,9 @@ static ag_status end_epoch(ag_trainer *self)
   ag_epoch row = {.epoch = (uint32_t)(position->steps / self->steps_of_epoch + 1),
                   .loss = position->loss / images,
                   .train_accuracy = position->correct / images,
-                  .learning_rate = next_rate(self)};
+                  .learning_rate = next_rate(self),
+                  .hidden_seconds = position->hidden_seconds,
+                  .exposed_seconds = position->exposed_seconds};
   ++position->steps;
   AG_TRY(validate(self, &row.validation_accuracy));
   row.seconds = position->seconds + ag_clock_seconds() - start;
@@ -286,6 +294,15 @@ static void draw_order(ag_trainer *self)
 }
 
 /* ---- the whole ---- */
+
+/* What messages took since the last time. */
+static void count_exchange(ag_trainer *self)
+{
+  const ag_exchange_seconds now = ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
+  self->position.hidden_seconds += now.hidden - self->counted.hidden;
+  self->position.exposed_seconds += now.exposed - self->counted.exposed;
+  self->counted = now;
+}
 
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
@@ -312,6 +329,7 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
     paused = self->sums[PAUSE] > 0;
     position->seconds += ag_clock_seconds() - start;
   }
+  count_exchange(self);
   if (is_epoch_complete(self)) AG_TRY(end_epoch(self));
   *finished = position->steps == steps && position->images == 0;
   if (*finished) finish(self);
