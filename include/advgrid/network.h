@@ -199,6 +199,20 @@ typedef struct ag_pass_events {
 /** Passes in this workspace report from now on; events: copied, their context borrowed. */
 void ag_workspace_listen(ag_workspace *workspace, const ag_pass_events *events);
 
+/* A dense weight's gradient as the product that it is: x' dy, over `count` images. */
+typedef struct ag_factors {
+  size_t count, inputs, outputs; /* padded */
+  const float *x, *dy;           /* [count, inputs], [count, outputs] */
+} ag_factors;
+
+/** Where a layer is dense: the two that its weight's gradient has in shape, padded; else zeros. */
+ag_factors ag_network_layer_factors(const ag_network *network, size_t layer);
+/** Training passes in this workspace leave the gradient of that dense layer's weight out. */
+void ag_workspace_factor(ag_workspace *workspace, size_t layer);
+/** In the backward event of a dense layer: its factors, borrowed until the event returns. */
+ag_factors ag_workspace_factors(const ag_network *network, const ag_workspace *workspace,
+                                size_t layer);
+
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {
   bool training; /* dropout is on in training alone, noise always */

@@ -224,6 +224,13 @@ size_t ag_network_layer_first_parameter(const ag_network *network, size_t index)
   return first;
 }
 
+ag_factors ag_network_layer_factors(const ag_network *network, size_t index)
+{
+  const ag_layer *layer = &network->training.layers[index];
+  if (layer->kind != &ag_layer_dense) return (ag_factors){0};
+  return (ag_factors){.inputs = ag_shape_floats(layer->in), .outputs = ag_shape_floats(layer->out)};
+}
+
 size_t ag_network_first_trained(const ag_network *network)
 {
   return network->training.first_trained;

@@ -50,7 +50,7 @@ static void before_forward(void *context, size_t layer)
 static void after_backward(void *context, size_t layer)
 {
   const lane *mine = context;
-  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer);
+  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer, mine->workspace);
   let_messages_pass(mine);
 }
 
@@ -119,6 +119,12 @@ void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *cont
 {
   self->between = between;
   self->context = context;
+}
+
+void ag_lanes_join(ag_lanes *self, const ag_gradient_sum *gradients)
+{
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i)
+    ag_gradient_sum_set_up(gradients, self->all[i].workspace);
 }
 
 size_t ag_lanes_shards(const ag_lanes *self, size_t images)

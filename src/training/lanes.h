@@ -21,6 +21,9 @@ void ag_lanes_destroy(ag_lanes **lanes);
 /** Called between layers by the rank's first thread; NULL: nothing. */
 void ag_lanes_between(ag_lanes *lanes, void (*between)(void *context), void *context);
 
+/** Gradients go to such a sum from now on. */
+void ag_lanes_join(ag_lanes *lanes, const ag_gradient_sum *gradients);
+
 /** Shards of so many images. */
 size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
 

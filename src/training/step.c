@@ -98,7 +98,7 @@ static ag_status take_slice(void *context, size_t item, size_t thread)
   const ag_stepper *self = context;
   const ag_slice *slice = &self->partition->slices[item];
   (void)thread;
-  if (slice->rank == self->team->rank) {
+  if (slice->factored || slice->rank == self->team->rank) {
     step_slice(self, slice, ag_gradient_sum_slice(self->gradients, item));
   }
   ag_gradient_sum_clear(self->gradients, item);
@@ -136,7 +136,8 @@ static ag_status exchange_slice(void *context, size_t item, size_t thread)
   float *restrict weights = self->weights + slice->offset;
   float *restrict average = self->average + slice->offset;
   (void)thread;
-  for (size_t i = 0; i < slice->floats && slice->rank == self->team->rank; ++i) {
+  if (!slice->factored && slice->rank != self->team->rank) return AG_OK;
+  for (size_t i = 0; i < slice->floats; ++i) {
     const float weight = weights[i];
     weights[i] = average[i];
     average[i] = weight;

@@ -97,9 +97,12 @@ static ag_status create_team_memory(ag_trainer *self)
   ag_status status = AG_OK;
   const size_t rest = self->dataset->training.count % self->batch;
   self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
-  const size_t batches[] = {self->shards,
-                            rest == 0 ? self->shards : ag_lanes_shards(self->lanes, rest)};
-  AG_TRY(ag_gradient_sum_create(self->network, self->pool, &self->team, batches, &self->gradients));
+  const ag_batches batches = {
+      .shard = ag_settings_count(&self->training->settings, "shard"),
+      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest}};
+  AG_TRY(
+      ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
+  ag_lanes_join(self->lanes, self->gradients);
   self->number_count = LOSSES + 2 * self->shards +
                        ag_gradient_sum_partition(self->gradients)->slice_count;
   AG_TRY(ag_allocate(self->number_count, sizeof *self->numbers, &self->numbers));
@@ -211,7 +214,7 @@ static ag_status train_batch(ag_trainer *self)
   const size_t squares = LOSSES + 2 * self->shards;
   const ag_lane_images batch = next_batch(self);
   ag_training_position *position = &self->position;
-  ag_gradient_sum_begin(self->gradients, ag_lanes_shards(self->lanes, batch.count));
+  ag_gradient_sum_begin(self->gradients, batch.count);
   ag_status status = ag_lanes_train(self->lanes, &batch, self->gradients, self->numbers + LOSSES,
                                     self->numbers + LOSSES + self->shards);
   ag_gradient_sum_complete(self->gradients, self->numbers + squares);
