@@ -122,6 +122,10 @@ const float *ag_network_values(const ag_network *network);
  *  change, for all threads, and for passes in training or in evaluation. pool: shares the work
  *  among its threads; NULL: the caller does it. */
 void ag_network_prepare(ag_network *network, bool training, ag_pool *pool);
+/** The same for training passes, layer by layer: ag_network_prepare_later promises that part 0 to
+ *  parts - 1 of a layer are prepared, in any order and by any thread, before its forward pass. */
+void ag_network_prepare_later(ag_network *network);
+void ag_network_prepare_layer(const ag_network *network, size_t layer, size_t part, size_t parts);
 size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
