@@ -121,27 +121,24 @@ static void what_was_sent_may_change(void **state)
 }
 
 /* Each rank knows its own share alone; behind it all know all, and constants stay. */
-static void shares_are_gathered(void **state)
+static void gather_shares(const ag_team *team, const ag_network *network)
 {
-  (void)state;
-  const ag_team team = ag_team_of(MPI_COMM_WORLD);
-  ag_network *network = batches_network();
   const size_t floats = ag_network_floats(network);
   ag_partition partition;
   ag_exchange *exchange = NULL;
-  assert_int_equal(ag_partition_create(network, team.size, &partition), AG_OK);
-  assert_int_equal(ag_exchange_create(&team, ag_exchange_gather_messages(&partition), &exchange),
+  assert_int_equal(ag_partition_create(network, team->size, &partition), AG_OK);
+  assert_int_equal(ag_exchange_create(team, ag_exchange_gather_messages(&partition), &exchange),
                    AG_OK);
   for (size_t round = 0; round < ROUNDS; ++round) {
     float *block = test_floats(floats);
     float *want = test_floats(floats);
     for (size_t i = 0; i < floats; ++i)
-      want[i] = block[i] = -(float)team.rank;
+      want[i] = block[i] = -(float)team->rank;
     for (size_t s = 0; s < partition.slice_count; ++s) {
       const ag_slice *slice = &partition.slices[s];
       for (size_t i = slice->offset; i < slice->offset + slice->floats; ++i) {
         want[i] = value_of(round, slice->rank, 0, 1, i);
-        if (slice->rank == team.rank) block[i] = want[i];
+        if (slice->rank == team->rank) block[i] = want[i];
       }
     }
     ag_exchange_gather(exchange, &partition, block);
@@ -154,7 +151,25 @@ static void shares_are_gathered(void **state)
   }
   ag_exchange_destroy(&exchange);
   ag_partition_clear(&partition);
-  ag_network_destroy(&network);
+}
+
+/* Of a network in which some layers have shares of some ranks, and of one in which all have. */
+static void shares_are_gathered(void **state)
+{
+  (void)state;
+  const ag_team team = ag_team_of(MPI_COMM_WORLD);
+  const ag_layer_description layers[] = {
+      {.kind = "dense", .name = "dense1", .channels = 200},
+      {.kind = "dense", .name = "dense2", .channels = 300},
+  };
+  ag_network *networks[] = {
+      batches_network(),
+      build_network(layers, COUNT_OF(layers), (ag_shape){1, 1, 300}, 300),
+  };
+  for (size_t i = 0; i < COUNT_OF(networks); ++i) {
+    gather_shares(&team, networks[i]);
+    ag_network_destroy(&networks[i]);
+  }
 }
 
 int main(int argc, char **argv)

@@ -261,12 +261,13 @@ static void all_parts_join_to_the_tree(size_t shards, size_t ranks, size_t lanes
 static void ranks_and_lanes_add_up_the_tree(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < SHARD_COUNTS * RANK_COUNTS * LANE_COUNTS; ++k) {
-    const size_t shards = shard_counts[k / (RANK_COUNTS * LANE_COUNTS)];
-    const size_t ranks = rank_counts[k / LANE_COUNTS % RANK_COUNTS];
-    const size_t lanes = lane_counts[k % LANE_COUNTS];
-    all_parts_join_to_the_tree(shards, ranks, lanes, false);
-    all_parts_join_to_the_tree(shards, ranks, lanes, true);
+  for (size_t s = 0; s < SHARD_COUNTS; ++s) {
+    for (size_t r = 0; r < RANK_COUNTS; ++r) {
+      for (size_t l = 0; l < LANE_COUNTS; ++l) {
+        all_parts_join_to_the_tree(shard_counts[s], rank_counts[r], lane_counts[l], false);
+        all_parts_join_to_the_tree(shard_counts[s], rank_counts[r], lane_counts[l], true);
+      }
+    }
   }
   assert_int_equal(ag_live_blocks(), 0);
 }
