@@ -101,7 +101,8 @@ static ag_status create_team_memory(ag_trainer *self)
   self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
   const ag_batches batches = {
       .shard = ag_settings_count(&self->training->settings, "shard"),
-      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest}};
+      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest},
+      .factors = true};
   AG_TRY(
       ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
   AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),
