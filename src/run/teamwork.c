@@ -118,6 +118,8 @@ static void form_team(teamwork *self)
   MPI_Group_free(&members);
   MPI_Group_free(&everyone);
   self->team = ag_team_of(communicator);
+  self->team.waiting = ag_worker_between; /* for others of the team, who may wait for this rank */
+  self->team.context = self->worker;
 }
 
 static void leave_team(teamwork *self)

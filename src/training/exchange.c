@@ -69,7 +69,7 @@ void ag_exchange_wait(ag_exchange *self)
 {
   if (self->count == 0) return;
   const double start = ag_clock_seconds();
-  MPI_Waitall((int)self->count, self->requests, MPI_STATUSES_IGNORE);
+  ag_team_wait(self->team, self->count, self->requests);
   self->count = 0;
   self->seconds.hidden += self->sends ? start - self->begun : 0;
   self->sends = false;
