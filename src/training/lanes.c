@@ -23,35 +23,40 @@ struct ag_lanes {
   lane *all;       /* [threads of the pool] */
   void (*between)(void *context);
   void *context;
+  ag_gradient_sum *gradients;
+  ag_weights *weights;
   /* The work in hand. */
+  bool learns; /* it is a batch; else validation */
   const ag_lane_images *images;
-  ag_gradient_sum *gradients; /* NULL: validation */
   double *losses, *correct;
   ag_shard_range shards;
 };
 
 /* ---- between layers ---- */
 
-/* The first thread alone speaks with other ranks. */
-static void let_messages_pass(const lane *mine)
+static void let_messages_pass(void *context)
 {
-  const ag_lanes *self = mine->lanes;
-  if (mine->index != 0) return;
-  if (self->gradients != NULL) ag_gradient_sum_progress(self->gradients);
+  const ag_lanes *self = context;
+  ag_weights_progress(self->weights);
+  if (self->learns) ag_gradient_sum_progress(self->gradients);
   if (self->between != NULL) self->between(self->context);
 }
 
+/* The first thread alone speaks with other ranks. */
 static void before_forward(void *context, size_t layer)
 {
-  (void)layer;
-  let_messages_pass(context);
+  const lane *mine = context;
+  ag_lanes *self = mine->lanes;
+  const bool first = mine->index == 0;
+  if (first) let_messages_pass(self);
+  if (self->learns) ag_weights_await(self->weights, layer, first, let_messages_pass, self);
 }
 
 static void after_backward(void *context, size_t layer)
 {
   const lane *mine = context;
-  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer);
-  let_messages_pass(mine);
+  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer, mine->workspace);
+  if (mine->index == 0) let_messages_pass(mine->lanes);
 }
 
 /* ---- memory ---- */
@@ -121,6 +126,14 @@ void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *cont
   self->context = context;
 }
 
+void ag_lanes_join(ag_lanes *self, ag_gradient_sum *gradients, ag_weights *weights)
+{
+  self->gradients = gradients;
+  self->weights = weights;
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i)
+    ag_gradient_sum_set_up(gradients, self->all[i].workspace);
+}
+
 size_t ag_lanes_shards(const ag_lanes *self, size_t images)
 {
   return (images + self->shard - 1) / self->shard;
@@ -168,23 +181,30 @@ static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
                       ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
 }
 
-static ag_status train_lane(void *context, size_t item, size_t thread)
+/* Where the first thread has left out a layer, the others may still wait for it there. */
+static void await_all_weights(ag_lanes *self)
 {
-  const ag_lanes *self = context;
-  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
-  (void)thread;
-  for (size_t shard = shards.first; shard < shards.end; ++shard) {
-    if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
-    train_shard(self, &self->all[item], shard);
-  }
-  return AG_OK;
+  for (size_t layer = 0; layer < ag_network_layer_count(self->network); ++layer)
+    ag_weights_await(self->weights, layer, true, let_messages_pass, self);
 }
 
-ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, ag_gradient_sum *gradients,
-                         double *losses, double *correct)
+static ag_status train_lane(void *context, size_t item, size_t thread)
 {
+  ag_lanes *self = context;
+  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
+  size_t shard = shards.first;
+  (void)thread;
+  for (; shard < shards.end && !ag_interrupted(); ++shard)
+    train_shard(self, &self->all[item], shard);
+  if (item == 0) await_all_weights(self);
+  return shard == shards.end ? AG_OK : ag_fail(AG_INTERRUPTED, "interrupted");
+}
+
+ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, double *losses,
+                         double *correct)
+{
+  self->learns = true;
   self->images = batch;
-  self->gradients = gradients;
   self->losses = losses;
   self->correct = correct;
   return ag_pool_run(self->pool, ag_pool_threads(self->pool), train_lane, NULL, self);
@@ -210,8 +230,8 @@ static ag_status validate_shard(void *context, size_t item, size_t thread)
 ag_status ag_lanes_validate(ag_lanes *self, const ag_lane_images *images, ag_shard_range shards,
                             size_t *correct)
 {
+  self->learns = false;
   self->images = images;
-  self->gradients = NULL;
   self->shards = shards;
   *correct = 0;
   const ag_status status =
