@@ -81,7 +81,7 @@ void ag_exchange_wait(ag_exchange *self)
 {
   if (self->count == 0) return;
   const double start = ag_clock_seconds();
-  MPI_Waitall((int)self->count, self->requests, MPI_STATUSES_IGNORE);
+  ag_team_wait(self->team, self->count, self->requests);
   end_messages(self, start);
   self->seconds.exposed += ag_clock_seconds() - start;
 }
