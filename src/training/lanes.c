@@ -23,6 +23,7 @@ struct ag_lanes {
   lane *all;       /* [threads of the pool] */
   void (*between)(void *context);
   void *context;
+  ag_shard_change change; /* run is NULL: none */
   /* The work in hand. */
   const ag_lane_images *images;
   ag_gradient_sum *gradients; /* NULL: validation */
@@ -121,6 +122,11 @@ void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *cont
   self->context = context;
 }
 
+void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
+{
+  self->change = *change;
+}
+
 size_t ag_lanes_shards(const ag_lanes *self, size_t images)
 {
   return (images + self->shard - 1) / self->shard;
@@ -142,7 +148,27 @@ static size_t count_correct(const ag_lanes *self, const lane *mine, const float 
   return correct;
 }
 
-static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
+/* Lets the images become what is to be learnt. An attack that was interrupted has left them
+ * half-way: they are not learnt. */
+static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *samples,
+                              size_t count)
+{
+  const ag_pass_events events = {mine, before_forward, before_forward};
+  const ag_training_shard shard = {.lane = mine->index,
+                                   .epoch = self->images->epoch,
+                                   .step = self->images->step,
+                                   .count = count,
+                                   .samples = samples,
+                                   .labels = mine->labels,
+                                   .pixels = mine->pixels,
+                                   .events = &events};
+  if (self->change.run == NULL) return AG_OK;
+  const ag_status status = self->change.run(self->change.context, &shard);
+  if (status != AG_OK) return status;
+  return ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
+}
+
+static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
 {
   const ag_lane_images *batch = self->images;
   const size_t begin = shard * self->shard;
@@ -155,6 +181,8 @@ static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
 
   ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
                           count, mine->pixels, mine->labels);
+  const ag_status status = change_shard(self, mine, samples, count);
+  if (status != AG_OK) return status;
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
   ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
@@ -166,6 +194,7 @@ static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
   self->correct[shard] = (double)count_correct(self, mine, logits, count);
   ag_network_backward(self->network, mine->workspace, mine->dlogits,
                       ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
+  return AG_OK;
 }
 
 static ag_status train_lane(void *context, size_t item, size_t thread)
@@ -175,7 +204,8 @@ static ag_status train_lane(void *context, size_t item, size_t thread)
   (void)thread;
   for (size_t shard = shards.first; shard < shards.end; ++shard) {
     if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
-    train_shard(self, &self->all[item], shard);
+    const ag_status status = train_shard(self, &self->all[item], shard);
+    if (status != AG_OK) return status;
   }
   return AG_OK;
 }

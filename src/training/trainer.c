@@ -90,6 +90,11 @@ void ag_trainer_between(ag_trainer *self, void (*between)(void *context), void *
   ag_lanes_between(self->lanes, between, context);
 }
 
+void ag_trainer_change(ag_trainer *self, const ag_shard_change *change)
+{
+  ag_lanes_change(self->lanes, change);
+}
+
 /* ---- teams and states ---- */
 
 static ag_status create_team_memory(ag_trainer *self)
@@ -205,6 +210,15 @@ static double next_rate(const ag_trainer *self)
                           (double)ag_settings_count(&self->training->settings, "epochs"));
 }
 
+/* What messages took since the last time. */
+static void count_exchange(ag_trainer *self)
+{
+  const ag_exchange_seconds now = ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
+  self->position.hidden_seconds += now.hidden - self->counted.hidden;
+  self->position.exposed_seconds += now.exposed - self->counted.exposed;
+  self->counted = now;
+}
+
 /* One step; where it fails, or was interrupted, nothing has changed. */
 static ag_status train_batch(ag_trainer *self)
 {
@@ -225,6 +239,7 @@ static ag_status train_batch(ag_trainer *self)
   position->images += batch.count;
   position->loss += loss;
   position->correct += add_up(self->sums + LOSSES + self->shards, self->shards);
+  count_exchange(self);
   if (self->events->step != NULL) self->events->step(self->events->context, batch.count);
   return AG_OK;
 }
@@ -295,15 +310,6 @@ static void draw_order(ag_trainer *self)
 
 /* ---- the whole ---- */
 
-/* What messages took since the last time. */
-static void count_exchange(ag_trainer *self)
-{
-  const ag_exchange_seconds now = ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
-  self->position.hidden_seconds += now.hidden - self->counted.hidden;
-  self->position.exposed_seconds += now.exposed - self->counted.exposed;
-  self->counted = now;
-}
-
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
 {
@@ -329,7 +335,6 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
     paused = self->sums[PAUSE] > 0;
     position->seconds += ag_clock_seconds() - start;
   }
-  count_exchange(self);
   if (is_epoch_complete(self)) AG_TRY(end_epoch(self));
   *finished = position->steps == steps && position->images == 0;
   if (*finished) finish(self);
