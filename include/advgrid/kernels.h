@@ -155,9 +155,9 @@ typedef struct ag_dense_kernel {
   /* dx = dy w': overwritten. */
   void (*input_gradient)(size_t count, size_t inputs, size_t outputs, const float *dy,
                          const float *weights, float *dx, float *scratch);
-  /* dw += x' dy, which is complete before it is added. */
-  void (*weight_gradient)(size_t count, size_t inputs, size_t outputs, const float *x,
-                          const float *dy, float *dw, float *scratch);
+  /* dw[rows, outputs] += rows `first` and on of x' dy, complete before they are added. */
+  void (*weight_gradient)(size_t count, size_t inputs, size_t outputs, size_t first, size_t rows,
+                          const float *x, const float *dy, float *dw, float *scratch);
 } ag_dense_kernel;
 
 const ag_dense_kernel *ag_variant_dense(const ag_variant *variant);

@@ -122,6 +122,10 @@ const float *ag_network_values(const ag_network *network);
  *  change, for all threads, and for passes in training or in evaluation. pool: shares the work
  *  among its threads; NULL: the caller does it. */
 void ag_network_prepare(ag_network *network, bool training, ag_pool *pool);
+/** The same for training passes, layer by layer: ag_network_prepare_later promises that part 0 to
+ *  parts - 1 of a layer are prepared, in any order and by any thread, before its forward pass. */
+void ag_network_prepare_later(ag_network *network);
+void ag_network_prepare_layer(const ag_network *network, size_t layer, size_t part, size_t parts);
 size_t ag_network_floats(const ag_network *network);
 size_t ag_network_parameter_count(const ag_network *network);
 const ag_parameter *ag_network_parameter(const ag_network *network, size_t index);
@@ -198,6 +202,20 @@ typedef struct ag_pass_events {
 
 /** Passes in this workspace report from now on; events: copied, their context borrowed. */
 void ag_workspace_listen(ag_workspace *workspace, const ag_pass_events *events);
+
+/* A dense weight's gradient as the product that it is: x' dy, over `count` images. */
+typedef struct ag_factors {
+  size_t count, inputs, outputs; /* padded */
+  const float *x, *dy;           /* [count, inputs], [count, outputs] */
+} ag_factors;
+
+/** Where a layer is dense: the two that its weight's gradient has in shape, padded; else zeros. */
+ag_factors ag_network_layer_factors(const ag_network *network, size_t layer);
+/** Training passes in this workspace leave the gradient of that dense layer's weight out. */
+void ag_workspace_factor(ag_workspace *workspace, size_t layer);
+/** In the backward event of a dense layer: its factors, borrowed until the event returns. */
+ag_factors ag_workspace_factors(const ag_network *network, const ag_workspace *workspace,
+                                size_t layer);
 
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {

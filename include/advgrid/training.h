@@ -99,7 +99,8 @@ typedef struct ag_training_shard {
   const uint32_t *samples; /* [count] the images' numbers in the training set */
   const uint8_t *labels;   /* [count] */
   float *pixels;           /* [count, shape], channels padded: what is left here is learnt */
-  /* For passes of one's own (ag_workspace_listen), which take long: they let messages pass. */
+  /* Passes of one's own listen to these (ag_workspace_listen): they wait for a layer's weights,
+   * which come in while a batch begins, and let messages pass. */
   const ag_pass_events *events;
 } ag_training_shard;
 

@@ -40,6 +40,7 @@ typedef struct ag_layer_call {
   const float *block;    /* the network's parameters */
   const float *prepared; /* the layer's own */
   float *gradients;      /* same layout, accumulated; NULL: not wanted */
+  bool factored;         /* but the dense weight's, of which the caller takes the factors */
   const float *x, *dy;
   float *y, *dx; /* dx NULL: not wanted */
   void *saved;

@@ -137,8 +137,10 @@ static void backward_dense(const ag_layer_call *call)
   const size_t inputs = ag_shape_floats(layer->in);
   const size_t outputs = ag_shape_floats(layer->out);
   if (call->gradients != NULL) {
-    layer->dense_kernel->weight_gradient(call->count, inputs, outputs, call->x, call->dy,
-                                         ag_layer_gradients(call, 0), call->scratch);
+    if (!call->factored) {
+      layer->dense_kernel->weight_gradient(call->count, inputs, outputs, 0, inputs, call->x,
+                                           call->dy, ag_layer_gradients(call, 0), call->scratch);
+    }
     ag_bias_gradient(call->count, outputs, call->dy, ag_layer_gradients(call, 1));
   }
   if (call->dx != NULL) {

@@ -102,19 +102,22 @@ typedef struct preparation {
   size_t parts;
 } preparation;
 
+static void prepare_layer(const ag_network *network, bool training, size_t index, size_t part,
+                          size_t parts)
+{
+  const ag_layer *layer = &ag_network_sequence(network, training)->layers[index];
+  if (layer->kind->prepare == NULL) return;
+  layer->kind->prepare(layer, part, parts, ag_network_read_block(network, training),
+                       network->prepared + layer->prepared_offset);
+}
+
 /* One thread's part of every layer. */
 static ag_status prepare_part(void *context, size_t part, size_t thread)
 {
   const preparation *of = context;
-  const ag_sequence *sequence = ag_network_sequence(of->network, of->training);
-  const float *block = ag_network_read_block(of->network, of->training);
   (void)thread;
-  for (size_t i = 0; i < sequence->count; ++i) {
-    const ag_layer *layer = &sequence->layers[i];
-    if (layer->kind->prepare == NULL) continue;
-    layer->kind->prepare(layer, part, of->parts, block,
-                         of->network->prepared + layer->prepared_offset);
-  }
+  for (size_t i = 0; i < ag_network_sequence(of->network, of->training)->count; ++i)
+    prepare_layer(of->network, of->training, i, part, of->parts);
   return AG_OK;
 }
 
@@ -138,6 +141,16 @@ void ag_network_prepare(ag_network *network, bool training, ag_pool *pool)
     (void)ag_pool_run(pool, of.parts, prepare_part, NULL, &of); /* a part cannot fail */
   }
   network->ready = training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION;
+}
+
+void ag_network_prepare_later(ag_network *network)
+{
+  network->ready = AG_READY_FOR_TRAINING;
+}
+
+void ag_network_prepare_layer(const ag_network *network, size_t layer, size_t part, size_t parts)
+{
+  prepare_layer(network, true, layer, part, parts);
 }
 
 /* ---- what it is ---- */
@@ -222,6 +235,13 @@ size_t ag_network_layer_first_parameter(const ag_network *network, size_t index)
   for (size_t i = 0; i < index; ++i)
     first += network->training.layers[i].parameter_count;
   return first;
+}
+
+ag_factors ag_network_layer_factors(const ag_network *network, size_t index)
+{
+  const ag_layer *layer = &network->training.layers[index];
+  if (layer->kind != &ag_layer_dense) return (ag_factors){0};
+  return (ag_factors){.inputs = ag_shape_floats(layer->in), .outputs = ag_shape_floats(layer->out)};
 }
 
 size_t ag_network_first_trained(const ag_network *network)

@@ -13,6 +13,8 @@ struct ag_workspace {
   float *scratch;
   ag_profile *profile; /* borrowed; NULL: none */
   ag_pass_events events;
+  bool factored[AG_LAYERS_MAXIMUM]; /* [slots] */
+  const float *dy;                  /* of the layer whose backward pass was the last */
   /* The last forward pass. */
   ag_pass pass;
   const float *images;
@@ -108,6 +110,24 @@ void ag_workspace_listen(ag_workspace *workspace, const ag_pass_events *events)
   workspace->events = *events;
 }
 
+void ag_workspace_factor(ag_workspace *workspace, size_t layer)
+{
+  workspace->factored[layer] = true;
+}
+
+ag_factors ag_workspace_factors(const ag_network *network, const ag_workspace *workspace,
+                                size_t layer)
+{
+  const ag_layer *layers = network->training.layers;
+  return (ag_factors){
+      .count = workspace->count,
+      .inputs = ag_shape_floats(layers[layer].in),
+      .outputs = ag_shape_floats(layers[layer].out),
+      .x = layer == 0 ? workspace->images : workspace->outputs[layers[layer - 1].slot],
+      .dy = workspace->dy,
+  };
+}
+
 static void report(void (*event)(void *context, size_t layer), const ag_workspace *workspace,
                    const ag_layer *layer)
 {
@@ -180,6 +200,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
   for (size_t i = sequence->count; i-- > last;) {
     ag_layer_call call = call_of(network, workspace, i);
     call.gradients = gradients;
+    call.factored = workspace->factored[call.layer->slot];
     call.dy = dy;
     if (i == 0) {
       call.dx = dimages;
@@ -190,6 +211,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
     }
     run_layer(call.layer->kind->backward, &call,
               workspace->profile == NULL ? NULL : &workspace->profile->backward[call.layer->slot]);
+    workspace->dy = dy;
     report(workspace->events.backward, workspace, call.layer);
     dy = call.dx;
   }

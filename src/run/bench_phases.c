@@ -2,6 +2,7 @@
  * one, with a clock between them. */
 #include "run/bench.h"
 #include "run/host.h"
+#include "training/factors.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,6 +33,11 @@ static ag_status create_memory(profiler *self)
   AG_TRY(ag_allocate(images, sizeof *self->samples, &self->samples));
   for (size_t i = 0; i < images; ++i)
     self->samples[i] = (uint32_t)i;
+  for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer) {
+    if (ag_factors_pay(network, layer, self->setting->request->batch)) {
+      ag_workspace_factor(self->workspace, layer); /* as the trainer does */
+    }
+  }
   ag_workspace_profile(self->workspace, &self->sums.layers);
 cleanup:
   return status;

@@ -204,6 +204,15 @@ static void take_model(ag_coordinator *self, const ag_report *report)
   check(self, ag_records_model_failed(self->records, report, closed));
 }
 
+/* Whoever trains makes no checkpoint behind it before it is in the journal. */
+static void take_epoch(ag_coordinator *self, size_t rank, const ag_report *report)
+{
+  const ag_status status = ag_records_epoch(self->records, report);
+  const int recorded = status == AG_OK;
+  check(self, status);
+  MPI_Bsend(&recorded, 1, MPI_INT, (int)rank, AG_TAG_EPOCH, self->session->team.communicator);
+}
+
 static void take_segment(ag_coordinator *self, const ag_report *report)
 {
   if (report->status == AG_INTERRUPTED) {
@@ -229,7 +238,7 @@ static void take_report(ag_coordinator *self, size_t rank, ag_report *report)
   switch ((ag_report_kind)report->kind) {
   case AG_REPORT_ALIVE: break;
   case AG_REPORT_PART: take_part(self, rank, report); break;
-  case AG_REPORT_EPOCH: check(self, ag_records_epoch(self->records, report)); break;
+  case AG_REPORT_EPOCH: take_epoch(self, rank, report); break;
   case AG_REPORT_SEGMENT: take_segment(self, report); break;
   case AG_REPORT_MODEL: take_model(self, report); break;
   case AG_REPORT_INTERRUPTED:

@@ -11,7 +11,8 @@ typedef enum ag_tag {
   AG_TAG_ORDER = 1,  /* to a rank: ag_order_message, then the team's ranks */
   AG_TAG_STOP = 2,   /* to a rank, empty: leave work in hand where it can be taken up again */
   AG_TAG_REPORT = 3, /* to rank 0: ag_report, then a part's outcomes */
-  AG_TAG_TEAM = 4    /* in MPI_Comm_create_group */
+  AG_TAG_TEAM = 4,   /* in MPI_Comm_create_group */
+  AG_TAG_EPOCH = 5   /* to who reported an epoch: int, whether it is in the journal */
 } ag_tag;
 
 typedef struct ag_order_message {

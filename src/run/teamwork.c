@@ -42,10 +42,7 @@ static void step_done(void *context, size_t images)
 static ag_status epoch_done(void *context, const ag_epoch *row)
 {
   const teamwork *self = context;
-  if (!is_leader(self)) return AG_OK;
-  ag_worker_report_start(self->worker, AG_REPORT_EPOCH, self->model);
-  self->worker->report->epoch = *row;
-  ag_worker_report_send(self->worker);
+  if (is_leader(self)) ag_worker_report_epoch(self->worker, self->model, row);
   return AG_OK;
 }
 
@@ -117,6 +114,8 @@ static void form_team(teamwork *self)
   MPI_Group_free(&members);
   MPI_Group_free(&everyone);
   self->team = ag_team_of(communicator);
+  self->team.waiting = ag_worker_between; /* for others of the team, who may wait for this rank */
+  self->team.context = self->worker;
 }
 
 static void leave_team(teamwork *self)
@@ -133,7 +132,7 @@ static void save_checkpoint(teamwork *self)
   const ag_model_unit *unit = &session->plan->models[self->model];
   const double start = ag_clock_seconds();
   ag_trainer_collect(self->trainer);
-  if (is_leader(self)) {
+  if (is_leader(self) && ag_worker_epochs_recorded(self->worker)) {
     const ag_checkpoint checkpoint = {.key = unit->key, .state = ag_trainer_state(self->trainer)};
     if (ag_checkpoint_save(session->request->folder, unit->name, &checkpoint) != AG_OK) {
       ag_log("%s goes on without a checkpoint: %s", unit->name, ag_message());

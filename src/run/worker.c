@@ -60,6 +60,36 @@ static void report_life(ag_worker *self)
   MPI_Bsend(&report, sizeof report, MPI_BYTE, 0, AG_TAG_REPORT, self->session->team.communicator);
 }
 
+/* ---- epochs ---- */
+
+void ag_worker_report_epoch(ag_worker *self, size_t model, const ag_epoch *row)
+{
+  ag_worker_report_start(self, AG_REPORT_EPOCH, model);
+  self->report->epoch = *row;
+  ++self->unanswered;
+  ag_worker_report_send(self);
+}
+
+static void take_answer(ag_worker *self)
+{
+  int waiting = 0;
+  int recorded = 0;
+  MPI_Comm communicator = self->session->team.communicator;
+  if (self->unanswered == 0) return;
+  MPI_Iprobe(0, AG_TAG_EPOCH, communicator, &waiting, MPI_STATUS_IGNORE);
+  if (!waiting) return;
+  MPI_Recv(&recorded, 1, MPI_INT, 0, AG_TAG_EPOCH, communicator, MPI_STATUS_IGNORE);
+  if (recorded == 0) self->epoch_lost = true;
+  --self->unanswered;
+}
+
+bool ag_worker_epochs_recorded(ag_worker *self)
+{
+  while (self->unanswered > 0)
+    ag_worker_between(self);
+  return !self->epoch_lost;
+}
+
 /* ---- orders ---- */
 
 static void take_stop(ag_worker *self)
@@ -78,6 +108,7 @@ void ag_worker_between(void *worker)
   ag_worker *self = worker;
   if (self->coordinator != NULL) ag_coordinator_poll(self->coordinator);
   take_stop(self);
+  take_answer(self);
   if (ag_interrupted() && !self->told) report_interruption(self);
   if (ag_clock_seconds() - self->reported >= ALIVE_PERIOD) report_life(self);
 }

@@ -21,6 +21,8 @@ typedef struct ag_worker {
   ag_report *report;           /* with room for the outcomes of the largest part */
   void *outgoing;              /* MPI's buffer of messages on their way */
   bool told;                   /* the coordinator, of an interruption */
+  size_t unanswered;           /* epochs that were reported; of the answers ... */
+  bool epoch_lost;             /* ... one said that the journal could not be written */
   uint64_t images;             /* since the last report, and their operations */
   double flops;
   double reported; /* when */
@@ -43,6 +45,12 @@ void ag_worker_take(ag_worker *worker);
 void ag_worker_report_start(ag_worker *worker, ag_report_kind kind, uint64_t subject);
 void ag_worker_report_status(ag_worker *worker, ag_status status);
 void ag_worker_report_send(ag_worker *worker);
+
+/** Reports an epoch of a training that this rank leads. */
+void ag_worker_report_epoch(ag_worker *worker, size_t model, const ag_epoch *row);
+/** Waits until the journal has all epochs that were reported; false where it could not be written.
+ *  A training must not go on from a checkpoint behind an epoch that nobody has a record of. */
+bool ag_worker_epochs_recorded(ag_worker *worker);
 
 /** Does the part of a unit that was ordered (run/attacks.c). */
 typedef struct ag_attacker ag_attacker;

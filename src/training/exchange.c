@@ -3,13 +3,15 @@
 
 #include <assert.h>
 
-/* Tags of ag_exchange_gather: behind the caller's. */
+/* Tags of a gathering: behind the caller's. */
 enum { GATHER = 4096 };
 
 struct ag_exchange {
   const ag_team *team;
   size_t count, capacity;
   MPI_Request *requests; /* [capacity] */
+  /* Of a gathering: each layer's receives are the requests first .. end - 1. */
+  size_t first[AG_LAYERS_MAXIMUM], end[AG_LAYERS_MAXIMUM];
   bool sends;
   double begun; /* when the first message was sent, of those on their way */
   ag_exchange_seconds seconds;
@@ -59,20 +61,28 @@ void ag_exchange_receive(ag_exchange *self, size_t rank, size_t tag, float *valu
             next_request(self));
 }
 
+/* All have come and gone. */
+static void end_messages(ag_exchange *self, double now)
+{
+  self->count = 0;
+  if (self->sends) self->seconds.hidden += now - self->begun;
+  self->sends = false;
+}
+
 void ag_exchange_progress(ag_exchange *self)
 {
   int all = 0;
+  if (self->count == 0) return;
   MPI_Testall((int)self->count, self->requests, &all, MPI_STATUSES_IGNORE);
+  if (all) end_messages(self, ag_clock_seconds());
 }
 
 void ag_exchange_wait(ag_exchange *self)
 {
   if (self->count == 0) return;
   const double start = ag_clock_seconds();
-  MPI_Waitall((int)self->count, self->requests, MPI_STATUSES_IGNORE);
-  self->count = 0;
-  self->seconds.hidden += self->sends ? start - self->begun : 0;
-  self->sends = false;
+  ag_team_wait(self->team, self->count, self->requests);
+  end_messages(self, start);
   self->seconds.exposed += ag_clock_seconds() - start;
 }
 
@@ -94,29 +104,51 @@ size_t ag_exchange_gather_messages(const ag_partition *partition)
 }
 
 /* Ranks in a turned order, so that not all send to the same one first. */
-static void gather_layer(ag_exchange *self, const ag_partition *partition, size_t layer,
-                         float *block)
+static void receive_layer(ag_exchange *self, const ag_partition *partition, size_t layer,
+                          float *block)
 {
   const ag_team *team = self->team;
-  const ag_slice_run own = ag_partition_share(partition, layer, team->rank);
+  self->first[layer] = self->count;
   for (size_t turn = 1; turn < team->size; ++turn) {
     const size_t from = (team->rank + team->size - turn) % team->size;
     const ag_slice_run run = ag_partition_share(partition, layer, from);
-    if (run.floats > 0) {
-      ag_exchange_receive(self, from, GATHER + layer, block + run.offset, run.floats);
-    }
-    if (own.floats > 0) {
-      ag_exchange_send(self, (team->rank + turn) % team->size, GATHER + layer, block + own.offset,
-                       own.floats);
-    }
+    if (run.floats == 0) continue;
+    ag_exchange_receive(self, from, GATHER + layer, block + run.offset, run.floats);
   }
+  self->end[layer] = self->count;
+}
+
+static void send_layer(ag_exchange *self, const ag_partition *partition, size_t layer,
+                       const float *block)
+{
+  const ag_team *team = self->team;
+  const ag_slice_run own = ag_partition_share(partition, layer, team->rank);
+  for (size_t turn = 1; turn < team->size && own.floats > 0; ++turn) {
+    ag_exchange_send(self, (team->rank + turn) % team->size, GATHER + layer, block + own.offset,
+                     own.floats);
+  }
+}
+
+void ag_exchange_gather_begin(ag_exchange *self, const ag_partition *partition, float *block)
+{
+  assert(self->count == 0);
+  for (size_t layer = 0; layer < partition->layers; ++layer)
+    receive_layer(self, partition, layer, block);
+  for (size_t layer = 0; layer < partition->layers; ++layer)
+    send_layer(self, partition, layer, block);
+}
+
+bool ag_exchange_gathered(ag_exchange *self, size_t layer)
+{
+  int all = 0;
+  const size_t first = self->first[layer];
+  if (self->count == 0) return true;
+  MPI_Testall((int)(self->end[layer] - first), self->requests + first, &all, MPI_STATUSES_IGNORE);
+  return all != 0;
 }
 
 void ag_exchange_gather(ag_exchange *self, const ag_partition *partition, float *block)
 {
-  assert(self->count == 0);
-  if (self->team->size == 1) return;
-  for (size_t layer = 0; layer < partition->layers; ++layer)
-    gather_layer(self, partition, layer, block);
+  ag_exchange_gather_begin(self, partition, block);
   ag_exchange_wait(self);
 }

@@ -20,6 +20,7 @@ void ag_exchange_send(ag_exchange *exchange, size_t rank, size_t tag, const floa
                       size_t floats);
 void ag_exchange_receive(ag_exchange *exchange, size_t rank, size_t tag, float *values,
                          size_t floats);
+/** Lets messages pass; never waits. */
 void ag_exchange_progress(ag_exchange *exchange);
 /** Returns when all messages have come and gone. */
 void ag_exchange_wait(ag_exchange *exchange);
@@ -34,10 +35,15 @@ ag_exchange_seconds ag_exchange_times(const ag_exchange *exchange);
 /** Counts seconds that were waited elsewhere for other ranks. */
 void ag_exchange_waited(ag_exchange *exchange, double seconds);
 
-/** Each rank has its share of `block`, which is laid out as the network's: now all have all of it.
- *  Nothing else may be on its way. Collective. */
+/** Each rank has its share of `block`, which is laid out as the network's: now all get all of it,
+ *  layer by layer from the first on. Nothing else may be on its way; what comes is left alone until
+ *  it is there. Collective. */
+void ag_exchange_gather_begin(ag_exchange *exchange, const ag_partition *partition, float *block);
+/** Whether all of a layer is there; lets messages pass. */
+bool ag_exchange_gathered(ag_exchange *exchange, size_t layer);
+/** Both in one: returns when all is there. Collective. */
 void ag_exchange_gather(ag_exchange *exchange, const ag_partition *partition, float *block);
-/** Messages of ag_exchange_gather. */
+/** Messages of a gathering. */
 size_t ag_exchange_gather_messages(const ag_partition *partition);
 
 #endif

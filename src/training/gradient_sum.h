@@ -3,38 +3,51 @@
 #ifndef ADVGRID_TRAINING_GRADIENT_SUM_H
 #define ADVGRID_TRAINING_GRADIENT_SUM_H
 
-#include "training/exchange.h"
-#include "training/shard_tree.h"
+#include "training/factors.h"
 
 /* Each shard's gradient is added along the tree of training/shard_tree.h: within a thread as soon
  * as a layer of a shard is done, between threads when the second arrives, and between ranks by the
- * rank that has the slice, to which the others send their part-sums layer by layer. */
+ * rank that has the slice, to which the others send their part-sums layer by layer. Large dense
+ * weights go another way: see training/factors.h. */
 typedef struct ag_gradient_sum ag_gradient_sum;
 
-/** batches: the sizes that batches may have, in shards. Borrows the rest. */
+/* What batches come. */
+typedef struct ag_batches {
+  size_t shard;     /* images of one */
+  size_t images[2]; /* the sizes that batches may have */
+  bool factors;     /* whether dense weights' gradients may be made of factors */
+} ag_batches;
+
+/** Borrows all but the batches. */
 ag_status ag_gradient_sum_create(const ag_network *network, ag_pool *pool, const ag_team *team,
-                                 const size_t batches[2], ag_gradient_sum **sum);
+                                 const ag_batches *batches, ag_gradient_sum **sum);
 void ag_gradient_sum_destroy(ag_gradient_sum **sum);
 const ag_partition *ag_gradient_sum_partition(const ag_gradient_sum *sum);
 /** Nothing is on its way in it between two batches. */
 ag_exchange *ag_gradient_sum_exchange(const ag_gradient_sum *sum);
 
-/** A batch of so many shards begins: one of the sizes. Collective, as all that follows is in the
+/** Tells a workspace which gradients are not to be computed in it: those made of factors. */
+void ag_gradient_sum_set_up(const ag_gradient_sum *sum, ag_workspace *workspace);
+
+/** A batch of so many images begins: one of the sizes. Collective, as all that follows is in the
  *  order given here. */
-void ag_gradient_sum_begin(ag_gradient_sum *sum, size_t shards);
+void ag_gradient_sum_begin(ag_gradient_sum *sum, size_t images);
 /** The shards that lane (thread) `lane` is to take, in order. */
 ag_shard_range ag_gradient_sum_lane(const ag_gradient_sum *sum, size_t lane);
 /** Where the shard's backward pass adds its gradients. */
 float *ag_gradient_sum_target(ag_gradient_sum *sum, size_t lane, size_t shard);
-/** A layer of that shard's gradients is there. Called by the lane's thread. */
-void ag_gradient_sum_add(ag_gradient_sum *sum, size_t lane, size_t layer);
+/** A layer of that shard's gradients is there; called by the lane's thread in the layer's backward
+ *  event. */
+void ag_gradient_sum_add(ag_gradient_sum *sum, size_t lane, size_t layer,
+                         const ag_workspace *workspace);
 /** Sends what is ready, and lets messages pass. Called by the rank's first thread, often. */
 void ag_gradient_sum_progress(ag_gradient_sum *sum);
 /** All lanes are done: waits for the other ranks, and adds up this rank's slices. squares: [slices]
- *  of the partition; of this rank's trained ones the sum of squares, 0 of all others. */
+ *  of the partition; of this rank's trained ones the sum of squares, 0 of all others. Factored ones
+ *  count on the first rank. */
 void ag_gradient_sum_complete(ag_gradient_sum *sum, double *squares);
 
-/** The sum's values over a slice that is this rank's. */
+/** The sum's values over a slice that is this rank's, or factored. */
 const float *ag_gradient_sum_slice(const ag_gradient_sum *sum, size_t slice);
 /** Leaves zeros for the next batch: once for each slice, whosesoever it is. */
 void ag_gradient_sum_clear(ag_gradient_sum *sum, size_t slice);

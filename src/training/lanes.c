@@ -24,35 +24,48 @@ struct ag_lanes {
   void (*between)(void *context);
   void *context;
   ag_shard_change change; /* run is NULL: none */
+  ag_gradient_sum *gradients;
+  ag_weights *weights;
   /* The work in hand. */
+  bool learns; /* it is a batch; else validation */
   const ag_lane_images *images;
-  ag_gradient_sum *gradients; /* NULL: validation */
   double *losses, *correct;
   ag_shard_range shards;
 };
 
 /* ---- between layers ---- */
 
-/* The first thread alone speaks with other ranks. */
-static void let_messages_pass(const lane *mine)
+static void let_messages_pass(void *context)
 {
-  const ag_lanes *self = mine->lanes;
-  if (mine->index != 0) return;
-  if (self->gradients != NULL) ag_gradient_sum_progress(self->gradients);
+  const ag_lanes *self = context;
+  ag_weights_progress(self->weights);
+  if (self->learns) ag_gradient_sum_progress(self->gradients);
   if (self->between != NULL) self->between(self->context);
 }
 
+/* The first thread alone speaks with other ranks. */
 static void before_forward(void *context, size_t layer)
 {
-  (void)layer;
-  let_messages_pass(context);
+  const lane *mine = context;
+  ag_lanes *self = mine->lanes;
+  const bool first = mine->index == 0;
+  if (first) let_messages_pass(self);
+  if (self->learns) ag_weights_await(self->weights, layer, first, let_messages_pass, self);
 }
 
 static void after_backward(void *context, size_t layer)
 {
   const lane *mine = context;
-  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer);
-  let_messages_pass(mine);
+  ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer, mine->workspace);
+  if (mine->index == 0) let_messages_pass(mine->lanes);
+}
+
+/* In passes that learn nothing. */
+static void after_other_backward(void *context, size_t layer)
+{
+  const lane *mine = context;
+  (void)layer;
+  if (mine->index == 0) let_messages_pass(mine->lanes);
 }
 
 /* ---- memory ---- */
@@ -127,6 +140,14 @@ void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
   self->change = *change;
 }
 
+void ag_lanes_join(ag_lanes *self, ag_gradient_sum *gradients, ag_weights *weights)
+{
+  self->gradients = gradients;
+  self->weights = weights;
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i)
+    ag_gradient_sum_set_up(gradients, self->all[i].workspace);
+}
+
 size_t ag_lanes_shards(const ag_lanes *self, size_t images)
 {
   return (images + self->shard - 1) / self->shard;
@@ -153,7 +174,7 @@ static size_t count_correct(const ag_lanes *self, const lane *mine, const float 
 static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *samples,
                               size_t count)
 {
-  const ag_pass_events events = {mine, before_forward, before_forward};
+  const ag_pass_events events = {mine, before_forward, after_other_backward};
   const ag_training_shard shard = {.lane = mine->index,
                                    .epoch = self->images->epoch,
                                    .step = self->images->step,
@@ -197,24 +218,32 @@ static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
   return AG_OK;
 }
 
-static ag_status train_lane(void *context, size_t item, size_t thread)
+/* Where the first thread has left out a layer, the others may still wait for it there. */
+static void await_all_weights(ag_lanes *self)
 {
-  const ag_lanes *self = context;
-  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
-  (void)thread;
-  for (size_t shard = shards.first; shard < shards.end; ++shard) {
-    if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
-    const ag_status status = train_shard(self, &self->all[item], shard);
-    if (status != AG_OK) return status;
-  }
-  return AG_OK;
+  for (size_t layer = 0; layer < ag_network_layer_count(self->network); ++layer)
+    ag_weights_await(self->weights, layer, true, let_messages_pass, self);
 }
 
-ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, ag_gradient_sum *gradients,
-                         double *losses, double *correct)
+static ag_status train_lane(void *context, size_t item, size_t thread)
 {
+  ag_status status = AG_OK;
+  ag_lanes *self = context;
+  const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
+  (void)thread;
+  for (size_t shard = shards.first; status == AG_OK && shard < shards.end; ++shard) {
+    status = ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted")
+                              : train_shard(self, &self->all[item], shard);
+  }
+  if (item == 0) await_all_weights(self);
+  return status;
+}
+
+ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, double *losses,
+                         double *correct)
+{
+  self->learns = true;
   self->images = batch;
-  self->gradients = gradients;
   self->losses = losses;
   self->correct = correct;
   return ag_pool_run(self->pool, ag_pool_threads(self->pool), train_lane, NULL, self);
@@ -240,8 +269,8 @@ static ag_status validate_shard(void *context, size_t item, size_t thread)
 ag_status ag_lanes_validate(ag_lanes *self, const ag_lane_images *images, ag_shard_range shards,
                             size_t *correct)
 {
+  self->learns = false;
   self->images = images;
-  self->gradients = NULL;
   self->shards = shards;
   *correct = 0;
   const ag_status status =

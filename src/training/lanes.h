@@ -3,6 +3,7 @@
 #define ADVGRID_TRAINING_LANES_H
 
 #include "training/gradient_sum.h"
+#include "training/weights.h"
 
 typedef struct ag_lanes ag_lanes;
 
@@ -23,16 +24,18 @@ void ag_lanes_between(ag_lanes *lanes, void (*between)(void *context), void *con
 
 /** What shards become before they are learnt; copied. At first: what they are. */
 void ag_lanes_change(ag_lanes *lanes, const ag_shard_change *change);
+/** Where gradients go and weights come from, from now on; borrowed. */
+void ag_lanes_join(ag_lanes *lanes, ag_gradient_sum *gradients, ag_weights *weights);
 
 /** Shards of so many images. */
 size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
 
-/** This rank's shards of a batch, which ag_gradient_sum_begin has begun: forward, loss, backward
- *  into `gradients`. losses, correct: [shards of the batch] of each of this rank's shards, set.
+/** This rank's shards of a batch, which ag_gradient_sum_begin has begun: forward, loss, backward.
+ *  losses, correct: [shards of the batch] of each of this rank's shards, set.
  *  Fails with AG_INTERRUPTED where the program was asked to stop, some shards being left out, and
  *  as the change of shards does. */
-ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, ag_gradient_sum *gradients,
-                         double *losses, double *correct);
+ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, double *losses,
+                         double *correct);
 
 /** How many of `shards` of the validation images are classified rightly; the network is prepared
  *  for evaluation. Fails as ag_lanes_train does. */

@@ -3,43 +3,83 @@
 
 enum { SLICE = 16384 };
 
-/* Counts the slices of a parameter, and writes them where there is memory for them. */
-static void cut(const ag_parameter *parameter, ag_partition *partition)
+size_t ag_slice_rows(size_t floats)
 {
-  if (!parameter->trained && !parameter->averaged) return;
+  return floats < SLICE ? SLICE / floats : 1;
+}
+
+/* Appends a slice, or counts it where there is no memory yet. */
+static void append(ag_partition *partition, ag_slice slice)
+{
+  if (partition->slices != NULL) partition->slices[partition->slice_count] = slice;
+  ++partition->slice_count;
+}
+
+static void cut(const ag_parameter *parameter, size_t layer, ag_partition *partition)
+{
   for (size_t begin = 0; begin < parameter->floats; begin += SLICE) {
-    if (partition->slices != NULL) {
-      partition->slices[partition->slice_count] =
-          (ag_slice){.offset = parameter->offset + begin,
-                     .floats = ag_minimum(parameter->floats - begin, SLICE),
-                     .decayed = parameter->decayed,
-                     .averaged = parameter->averaged};
-    }
-    ++partition->slice_count;
+    append(partition, (ag_slice){.offset = parameter->offset + begin,
+                                 .floats = ag_minimum(parameter->floats - begin, SLICE),
+                                 .decayed = parameter->decayed,
+                                 .averaged = parameter->averaged,
+                                 .layer = layer});
   }
 }
 
-static void cut_layers(const ag_network *network, ag_partition *partition)
+/* The same in whole rows of a dense weight. */
+static void cut_rows(const ag_parameter *parameter, size_t layer, ag_partition *partition)
+{
+  const size_t row = ag_channels_padded(parameter->out);
+  const size_t rows = parameter->floats / row;
+  const size_t most = ag_slice_rows(row);
+  for (size_t begin = 0; begin < rows; begin += most) {
+    append(partition, (ag_slice){.offset = parameter->offset + begin * row,
+                                 .floats = ag_minimum(rows - begin, most) * row,
+                                 .decayed = parameter->decayed,
+                                 .factored = true,
+                                 .layer = layer,
+                                 .row = begin});
+  }
+}
+
+/* The layer's slices that are factored, or those that are not. */
+static void cut_layer(const ag_network *network, size_t layer, const bool *factored, bool wanted,
+                      ag_partition *partition)
+{
+  for (size_t p = ag_network_layer_first_parameter(network, layer);
+       p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(network, p);
+    const bool is_factored = factored[layer] && parameter->layout == AG_LAYOUT_DENSE;
+    if ((!parameter->trained && !parameter->averaged) || is_factored != wanted) continue;
+    if (is_factored) {
+      cut_rows(parameter, layer, partition);
+    } else {
+      cut(parameter, layer, partition);
+    }
+  }
+}
+
+static void cut_layers(const ag_network *network, const bool *factored, ag_partition *partition)
 {
   partition->slice_count = 0;
   for (size_t layer = 0; layer < partition->layers; ++layer) {
     partition->first[layer] = partition->slice_count;
-    for (size_t p = ag_network_layer_first_parameter(network, layer);
-         p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
-      cut(ag_network_parameter(network, p), partition);
-    }
+    cut_layer(network, layer, factored, false, partition);
   }
   partition->first[partition->layers] = partition->slice_count;
+  for (size_t layer = 0; layer < partition->layers; ++layer)
+    cut_layer(network, layer, factored, true, partition);
 }
 
-ag_status ag_partition_create(const ag_network *network, size_t ranks, ag_partition *partition)
+ag_status ag_partition_create(const ag_network *network, size_t ranks, const bool *factored,
+                              ag_partition *partition)
 {
   ag_status status = AG_OK;
   *partition = (ag_partition){.ranks = ranks, .layers = ag_network_layer_count(network)};
   AG_TRY(ag_allocate(partition->layers + 1, sizeof *partition->first, &partition->first));
-  cut_layers(network, partition);
+  cut_layers(network, factored, partition);
   AG_TRY(ag_allocate(partition->slice_count, sizeof *partition->slices, &partition->slices));
-  cut_layers(network, partition);
+  cut_layers(network, factored, partition);
   for (size_t layer = 0; layer < partition->layers; ++layer) {
     for (size_t rank = 0; rank < ranks; ++rank) {
       const ag_slice_run run = ag_partition_share(partition, layer, rank);

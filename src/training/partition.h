@@ -8,8 +8,10 @@
 /* A piece of one parameter that is trained or averaged. */
 typedef struct ag_slice {
   size_t offset, floats; /* in the network's block */
-  size_t rank;           /* that adds up its gradients and steps it */
   bool decayed, averaged;
+  bool factored;     /* every rank adds up its gradient, of factors, and steps it */
+  size_t rank;       /* of one that is not: who adds up its gradients and steps it */
+  size_t layer, row; /* of one that is: its layer, and its first row of the weight */
 } ag_slice;
 
 /* A run of slices, and of the block from the first one's begin to the last one's end. */
@@ -20,16 +22,21 @@ typedef struct ag_slice_run {
 
 typedef struct ag_partition {
   size_t ranks, layers, slice_count;
-  ag_slice *slices; /* in the block's order */
-  size_t *first;    /* [layers + 1] the first slice of each layer */
+  ag_slice *slices; /* those that are shared out, in the block's order, then the factored */
+  size_t *first;    /* [layers + 1] the first shared slice of each layer */
 } ag_partition;
 
-/** For a team of `ranks`. partition: owned by the caller, also after a failure. */
-ag_status ag_partition_create(const ag_network *network, size_t ranks, ag_partition *partition);
+/** For a team of `ranks`. factored: [layers] whether the gradient of the layer's weight, a dense
+ *  one's, is made of factors. partition: owned by the caller, also after a failure. */
+ag_status ag_partition_create(const ag_network *network, size_t ranks, const bool *factored,
+                              ag_partition *partition);
 void ag_partition_clear(ag_partition *partition);
 
-/** All slices of a layer, and the share of them that is a rank's; either may be empty. */
+/** The shared slices of a layer, and the share of them that is a rank's; either may be empty. */
 ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer);
 ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank);
+
+/** Rows of so many floats that a factored slice has, but for the last of a weight. */
+size_t ag_slice_rows(size_t floats);
 
 #endif

@@ -12,12 +12,13 @@ struct ag_stepper {
   const ag_team *team;
   ag_network *network;
   ag_gradient_sum *gradients;
+  ag_weights *weights;
   const ag_partition *partition;
   float *velocity; /* like the network's block, as the average is */
   float *average;  /* of the parameters; NULL: not wanted */
   /* The step in hand. */
   size_t images;
-  float *weights; /* the network's, while they are changed */
+  float *block; /* the network's, while it is changed */
   double rate;
   float factor; /* that clips the gradient */
   float share;  /* of the average that is renewed */
@@ -54,10 +55,12 @@ void ag_stepper_destroy(ag_stepper **out)
   ag_release(out);
 }
 
-void ag_stepper_join(ag_stepper *self, const ag_team *team, ag_gradient_sum *gradients)
+void ag_stepper_join(ag_stepper *self, const ag_team *team, ag_gradient_sum *gradients,
+                     ag_weights *weights)
 {
   self->team = team;
   self->gradients = gradients;
+  self->weights = weights;
   self->partition = ag_gradient_sum_partition(gradients);
 }
 
@@ -81,7 +84,7 @@ static void follow(size_t floats, float share, const float *restrict weights,
 
 static void step_slice(const ag_stepper *self, const ag_slice *slice, const float *sums)
 {
-  float *weights = self->weights + slice->offset;
+  float *weights = self->block + slice->offset;
   if (slice->averaged) {
     ag_statistics_step(self->images, slice->floats, sums, weights);
   } else {
@@ -98,21 +101,20 @@ static ag_status take_slice(void *context, size_t item, size_t thread)
   const ag_stepper *self = context;
   const ag_slice *slice = &self->partition->slices[item];
   (void)thread;
-  if (slice->rank == self->team->rank) {
+  if (slice->factored || slice->rank == self->team->rank) {
     step_slice(self, slice, ag_gradient_sum_slice(self->gradients, item));
   }
   ag_gradient_sum_clear(self->gradients, item);
   return AG_OK;
 }
 
-/* Work on all slices, none of which can fail; then every rank has all weights. */
-static void change_weights(ag_stepper *self, ag_pool_work work)
+/* Work on all slices, none of which can fail. */
+static void change_block(ag_stepper *self, ag_pool_work work)
 {
-  self->weights = ag_network_block(self->network);
+  self->block = ag_network_block(self->network);
   const ag_status status = ag_pool_run(self->pool, self->partition->slice_count, work, NULL, self);
   assert(status == AG_OK);
   (void)status;
-  ag_exchange_gather(ag_gradient_sum_exchange(self->gradients), self->partition, self->weights);
 }
 
 void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rate, double norm)
@@ -125,18 +127,20 @@ void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rat
   self->rate = rate;
   self->factor = ag_gradient_clip(norm, ag_settings_number(settings, "clip"));
   self->share = (float)(1 - decay);
-  change_weights(self, take_slice);
-  ag_network_prepare(self->network, true, self->pool);
+  ag_weights_settle(self->weights); /* some may not have left this rank yet */
+  change_block(self, take_slice);
+  ag_weights_begin(self->weights);
 }
 
 static ag_status exchange_slice(void *context, size_t item, size_t thread)
 {
   const ag_stepper *self = context;
   const ag_slice *slice = &self->partition->slices[item];
-  float *restrict weights = self->weights + slice->offset;
+  float *restrict weights = self->block + slice->offset;
   float *restrict average = self->average + slice->offset;
   (void)thread;
-  for (size_t i = 0; i < slice->floats && slice->rank == self->team->rank; ++i) {
+  if (!slice->factored && slice->rank != self->team->rank) return AG_OK;
+  for (size_t i = 0; i < slice->floats; ++i) {
     const float weight = weights[i];
     weights[i] = average[i];
     average[i] = weight;
@@ -146,5 +150,7 @@ static ag_status exchange_slice(void *context, size_t item, size_t thread)
 
 void ag_stepper_exchange(ag_stepper *self)
 {
-  if (self->average != NULL) change_weights(self, exchange_slice);
+  if (self->average == NULL) return;
+  change_block(self, exchange_slice);
+  ag_weights_gather(self->weights, self->block);
 }

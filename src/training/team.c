@@ -12,10 +12,27 @@ ag_team ag_team_of(MPI_Comm communicator)
   return (ag_team){.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
 }
 
+void ag_team_wait(const ag_team *team, size_t count, MPI_Request *requests)
+{
+  int complete = 0;
+  assert(count <= INT32_MAX);
+  if (team->waiting == NULL) {
+    MPI_Waitall((int)count, requests, MPI_STATUSES_IGNORE);
+    return;
+  }
+  MPI_Testall((int)count, requests, &complete, MPI_STATUSES_IGNORE);
+  while (!complete) {
+    team->waiting(team->context);
+    MPI_Testall((int)count, requests, &complete, MPI_STATUSES_IGNORE);
+  }
+}
+
 void ag_team_sum(const ag_team *team, size_t count, const double *values, double *sums)
 {
+  MPI_Request request = MPI_REQUEST_NULL;
   assert(count <= INT32_MAX);
-  MPI_Allreduce(values, sums, (int)count, MPI_DOUBLE, MPI_SUM, team->communicator);
+  MPI_Iallreduce(values, sums, (int)count, MPI_DOUBLE, MPI_SUM, team->communicator, &request);
+  ag_team_wait(team, 1, &request);
 }
 
 void ag_team_share(const ag_team *team, void *bytes, size_t size)

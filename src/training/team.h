@@ -9,11 +9,16 @@
 struct ag_team {
   MPI_Comm communicator; /* borrowed */
   size_t rank, size;
+  /* NULL, or called over and over while this rank does nothing but wait for others in training. */
+  void (*waiting)(void *context);
+  void *context;
 };
 
-/** The team of all ranks of a communicator. Not collective. */
+/** The team of all ranks of a communicator; while it waits nothing is called. Not collective. */
 ag_team ag_team_of(MPI_Comm communicator);
 
+/** Returns when all requests are complete. Not collective. */
+void ag_team_wait(const ag_team *team, size_t count, MPI_Request *requests);
 /** sums[count] = values[count] summed over the team; apart. Where for each value one rank at most
  *  has more than a zero, that is exact. The same bits on every rank. Collective.
  *  Here and everywhere a failure of MPI itself ends the program: its default handler is kept. */

@@ -23,6 +23,7 @@ struct ag_trainer {
   /* Of the team it has joined. */
   ag_team team;
   ag_gradient_sum *gradients;
+  ag_weights *weights;
   ag_exchange_seconds counted; /* of the exchange's, in the position */
   /* What ranks tell each other of a batch, and what comes of it: failures and wishes, the loss and
    * the correct predictions of each shard, the squares of each slice of gradients. A rank leaves
@@ -71,6 +72,7 @@ static void leave_team(ag_trainer *self)
 {
   ag_release(&self->sums);
   ag_release(&self->numbers);
+  ag_weights_destroy(&self->weights);
   ag_gradient_sum_destroy(&self->gradients);
 }
 
@@ -102,9 +104,14 @@ static ag_status create_team_memory(ag_trainer *self)
   ag_status status = AG_OK;
   const size_t rest = self->dataset->training.count % self->batch;
   self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
-  const size_t batches[] = {self->shards,
-                            rest == 0 ? self->shards : ag_lanes_shards(self->lanes, rest)};
-  AG_TRY(ag_gradient_sum_create(self->network, self->pool, &self->team, batches, &self->gradients));
+  const ag_batches batches = {
+      .shard = ag_settings_count(&self->training->settings, "shard"),
+      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest},
+      .factors = true};
+  AG_TRY(
+      ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
+  AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),
+                           ag_pool_threads(self->pool), &self->weights));
   self->number_count = LOSSES + 2 * self->shards +
                        ag_gradient_sum_partition(self->gradients)->slice_count;
   AG_TRY(ag_allocate(self->number_count, sizeof *self->numbers, &self->numbers));
@@ -120,7 +127,8 @@ ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
   self->counted = (ag_exchange_seconds){0};
   const ag_status status = ag_team_agree(team, create_team_memory(self));
   if (status != AG_OK) return status;
-  ag_stepper_join(self->stepper, &self->team, self->gradients);
+  ag_lanes_join(self->lanes, self->gradients, self->weights);
+  ag_stepper_join(self->stepper, &self->team, self->gradients, self->weights);
   const ag_training_state state = ag_trainer_state(self);
   ag_team_share(team, &self->position, sizeof self->position);
   ag_team_share(team, ag_network_block(self->network), state.floats * sizeof(float));
@@ -132,10 +140,8 @@ ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
 void ag_trainer_collect(ag_trainer *self)
 {
   const ag_training_state state = ag_trainer_state(self);
-  ag_exchange *exchange = ag_gradient_sum_exchange(self->gradients);
-  const ag_partition *partition = ag_gradient_sum_partition(self->gradients);
-  ag_exchange_gather(exchange, partition, state.velocity);
-  if (state.average != NULL) ag_exchange_gather(exchange, partition, state.average);
+  ag_weights_gather(self->weights, state.velocity);
+  if (state.average != NULL) ag_weights_gather(self->weights, state.average);
 }
 
 ag_training_state ag_trainer_state(const ag_trainer *self)
@@ -213,7 +219,11 @@ static double next_rate(const ag_trainer *self)
 /* What messages took since the last time. */
 static void count_exchange(ag_trainer *self)
 {
-  const ag_exchange_seconds now = ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
+  const ag_exchange_seconds gradients =
+      ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
+  const ag_exchange_seconds weights = ag_weights_times(self->weights);
+  const ag_exchange_seconds now = {gradients.hidden + weights.hidden,
+                                   gradients.exposed + weights.exposed};
   self->position.hidden_seconds += now.hidden - self->counted.hidden;
   self->position.exposed_seconds += now.exposed - self->counted.exposed;
   self->counted = now;
@@ -225,8 +235,8 @@ static ag_status train_batch(ag_trainer *self)
   const size_t squares = LOSSES + 2 * self->shards;
   const ag_lane_images batch = next_batch(self);
   ag_training_position *position = &self->position;
-  ag_gradient_sum_begin(self->gradients, ag_lanes_shards(self->lanes, batch.count));
-  ag_status status = ag_lanes_train(self->lanes, &batch, self->gradients, self->numbers + LOSSES,
+  ag_gradient_sum_begin(self->gradients, batch.count);
+  ag_status status = ag_lanes_train(self->lanes, &batch, self->numbers + LOSSES,
                                     self->numbers + LOSSES + self->shards);
   ag_gradient_sum_complete(self->gradients, self->numbers + squares);
   status = sum_numbers(self, self->number_count, status);
@@ -310,6 +320,25 @@ static void draw_order(ag_trainer *self)
 
 /* ---- the whole ---- */
 
+/* Steps until the epoch ends, one fails, or a pause is wished for. No weights are on their way
+ * afterwards. */
+static ag_status make_steps(ag_trainer *self)
+{
+  ag_status status = AG_OK;
+  bool paused = false;
+  const ag_training_events *events = self->events;
+  const double start = ag_clock_seconds();
+  while (status == AG_OK && !paused && !is_epoch_complete(self)) {
+    self->numbers[PAUSE] = events->pause != NULL && events->pause(events->context);
+    status = train_batch(self);
+    paused = self->sums[PAUSE] > 0;
+  }
+  ag_weights_settle(self->weights);
+  self->position.seconds += ag_clock_seconds() - start;
+  count_exchange(self);
+  return status;
+}
+
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
 {
@@ -323,18 +352,11 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
   ag_training_position *position = &self->position;
   const uint64_t steps = self->steps_of_epoch *
                          ag_settings_count(&self->training->settings, "epochs");
-  bool paused = false;
   self->events = events;
   *finished = false;
   ag_network_prepare(self->network, true, self->pool);
   draw_order(self);
-  while (!paused && !is_epoch_complete(self)) {
-    const double start = ag_clock_seconds();
-    self->numbers[PAUSE] = events->pause != NULL && events->pause(events->context);
-    AG_TRY(train_batch(self));
-    paused = self->sums[PAUSE] > 0;
-    position->seconds += ag_clock_seconds() - start;
-  }
+  AG_TRY(make_steps(self));
   if (is_epoch_complete(self)) AG_TRY(end_epoch(self));
   *finished = position->steps == steps && position->images == 0;
   if (*finished) finish(self);

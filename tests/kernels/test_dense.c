@@ -52,7 +52,7 @@ static void input_gradient(const dense_data *d, float *dx)
 
 static void weight_gradient(const dense_data *d, float *dw)
 {
-  kernel->weight_gradient(d->count, d->inputs, d->outputs, d->x, d->dy, dw, d->scratch);
+  kernel->weight_gradient(d->count, d->inputs, d->outputs, 0, d->inputs, d->x, d->dy, dw, d->scratch);
 }
 
 static void forward_agrees_with_loops(void **state)
@@ -205,7 +205,7 @@ static void agrees_with_pytorch(void **state)
   float *scratch = test_floats(kernel->scratch_floats(count, inputs, outputs));
   kernel->forward(count, inputs, outputs, x, weights, bias, y);
   kernel->input_gradient(count, inputs, outputs, dy, weights, dx, scratch);
-  kernel->weight_gradient(count, inputs, outputs, x, dy, dw, scratch);
+  kernel->weight_gradient(count, inputs, outputs, 0, inputs, x, dy, dw, scratch);
   ag_bias_gradient(count, outputs, dy, db);
   assert_close(y, want_y, count * outputs, 1e-5, 1e-5);
   assert_close(dx, want_dx, count * inputs, 1e-5, 1e-5);

@@ -36,7 +36,7 @@ static void is_hdf5(void **state)
   const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   assert_true(file >= 0);
   assert_true(H5LTread_dataset_float(file, "velocity", values) >= 0);
-  assert_same_bits(values, want.velocity, FLOATS);
+  assert_same_bits(values, want.state.velocity, FLOATS);
   assert_true(H5Fclose(file) >= 0);
   finish_checkpoint(&want);
   free(values);

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 TIMEOUT = 120
-UNIT = 4  # the journal's number for a unit that is done
+EPOCH, MODEL, UNIT, FAILED, RANKS = 2, 3, 4, 5, 6  # what the journal's records are of
 SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
 
 
@@ -140,18 +140,20 @@ def main(tests):
 
 def job(name="tiny", training_images=600, epochs=2, peak="0.02", defenses="[{kind: none}]",
         attacks="[{kind: fgsm}, {kind: pgd, steps: 5}]", epsilons="[0, 2/255, 8/255]", images=120,
-        block=40, more=""):
-    """A small network on few synthetic images."""
+        block=40, batch=16, shard=8, training="", more=""):
+    """A small network on few synthetic images. training, more: further lines of that section and of
+    the whole."""
     return f"""name: {name}
 dataset: {{kind: synthetic, training_images: {training_images}, validation_images: 100,
           test_images: 400}}
 model: {{kind: small}}
 training:
   epochs: {epochs}
-  batch: 16
-  shard: 8
+  batch: {batch}
+  shard: {shard}
   optimizer: {{kind: sgd}}
   schedule: {{kind: one-cycle, peak: {peak}}}
+{training}
 defenses: {defenses}
 attacks: {attacks}
 epsilons: {epsilons}
@@ -159,12 +161,58 @@ evaluation: {{images: {images}, block: {block}}}
 {more}"""
 
 
+def grid(training_images=203, steps=4, **changes):
+    """A job with a bit of everything: two models to train, clipping, averaging, augmentation, noise
+    in training and under attack, batches that are no multiple of the shard nor divide the images."""
+    return job(name="grid", training_images=training_images, batch=27, shard=4, block=20,
+               training="  clip: 0.5\n  averaging: 0.9\n  augmentation: [flip, crop]",
+               defenses="[{kind: none}, {kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}]",
+               attacks=f"[{{kind: fgsm}}, {{kind: pgd, steps: {steps}, restarts: 2}}]",
+               **{"images": 50, **changes})
+
+
+# ---- a run that goes on ------------------------------------------------------------------------
+
+def processes(process):
+    """Of a command under mpirun on this machine: the process of each rank that has started."""
+    found = {}
+    try:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+        for child in children:
+            with open(f"/proc/{child}/environ", "rb") as file:
+                variables = dict(entry.split(b"=", 1) for entry in file.read().split(b"\0")
+                                 if b"=" in entry)
+            if b"OMPI_COMM_WORLD_RANK" in variables:
+                found[int(variables[b"OMPI_COMM_WORLD_RANK"])] = child
+    except OSError:
+        pass  # one that has just ended
+    return found
+
+
+def wait_until(program, process, condition, what):
+    """Waits until condition() holds; the command must still be going on then."""
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end and process.poll() is None:
+        if condition():
+            return
+        time.sleep(0.005)
+    if process.poll() is None:
+        program.kill(process)
+        raise Failure(f"{process.args}: no {what} in {TIMEOUT} s")
+    raise Failure(f"no {what} before the end\n{program.wait(process)}")
+
+
 # ---- what a run leaves -------------------------------------------------------------------------
 
 def journal(folder):
     """The whole records of a journal: (kind, key, payload)."""
+    if not os.path.exists(os.path.join(folder, "journal")):
+        return []
     with open(os.path.join(folder, "journal"), "rb") as file:
         data = file.read()
+    if len(data) < 16:
+        return []  # which a run has just made, or was killed in making
     check(data[:8] == b"advgridJ", "the journal's mark")
     records, offset = [], 16
     while offset + 64 <= len(data):
@@ -177,9 +225,14 @@ def journal(folder):
     return records
 
 
+def recorded(folder, wanted):
+    """The keys of a journal's records of one kind, in order."""
+    return [key for kind, key, _ in journal(folder) if kind == wanted]
+
+
 def units(folder):
     """The keys of the units that a journal says are done, in order."""
-    return [key for kind, key, _ in journal(folder) if kind == UNIT]
+    return recorded(folder, UNIT)
 
 
 def rows(folder):

@@ -23,7 +23,7 @@ static void base_trains_in_300_mebibytes(void **state)
   ag_layer_list layers;
   ag_pool *pool = NULL;
   usage seen = {0};
-  const ag_training_events events = {&seen, look, NULL};
+  const ag_training_events events = {.context = &seen, .step = look};
   const float mean[3] = {0.5F, 0.5F, 0.5F};
   const float deviation[3] = {0.2F, 0.2F, 0.2F};
   ag_network_destroy(&f->network);
@@ -50,8 +50,5 @@ int main(int argc, char **argv)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(base_trains_in_300_mebibytes),
   };
-  MPI_Init(&argc, &argv);
-  const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  MPI_Finalize();
-  return failed;
+  return ranks_run(argc, argv, tests, sizeof tests / sizeof *tests);
 }

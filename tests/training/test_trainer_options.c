@@ -97,9 +97,5 @@ int main(int argc, char **argv)
       cmocka_unit_test(the_average_is_kept),
       cmocka_unit_test(the_average_is_validated),
   };
-  int provided = 0;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
-  const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  MPI_Finalize();
-  return failed != 0 || ag_live_blocks() != 0;
+  return ranks_run(argc, argv, tests, sizeof tests / sizeof *tests);
 }

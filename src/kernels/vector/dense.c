@@ -59,16 +59,16 @@ static void input_gradient(size_t count, size_t inputs, size_t outputs, const fl
   transpose(gradient, width, inputs, count, dx, inputs);
 }
 
-static void weight_gradient(size_t count, size_t inputs, size_t outputs, const float *x,
-                            const float *dy, float *dw, float *scratch)
+static void weight_gradient(size_t count, size_t inputs, size_t outputs, size_t first, size_t rows,
+                            const float *x, const float *dy, float *dw, float *scratch)
 {
   /* A few rows of dw at a time: they are read and written from memory once, in order. What of x
    * they need comes together first, out of rows that lie far apart. */
-  for (size_t first = 0; first < inputs; first += ROWS) {
-    const size_t rows = ag_minimum(inputs - first, ROWS);
+  for (size_t row = 0; row < rows; row += ROWS) {
+    const size_t some = ag_minimum(rows - row, ROWS);
     for (size_t image = 0; image < count; ++image)
-      memcpy(scratch + image * rows, x + image * inputs + first, rows * sizeof *x);
-    ag_multiply(rows, outputs, count, scratch, 1, rows, dy, outputs, true, dw + first * outputs,
+      memcpy(scratch + image * some, x + image * inputs + first + row, some * sizeof *x);
+    ag_multiply(some, outputs, count, scratch, 1, some, dy, outputs, true, dw + row * outputs,
                 outputs);
   }
 }
