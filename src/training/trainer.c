@@ -5,6 +5,7 @@
 #include "training/lanes.h"
 #include "training/step.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -268,11 +269,11 @@ static ag_status validate(ag_trainer *self, double *accuracy)
   size_t correct = 0;
   *accuracy = NAN;
   if (images == 0) return AG_OK;
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
   ag_status status = ag_lanes_validate(
       self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &correct);
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, true, self->pool);
   self->numbers[CORRECT] = (double)correct;
   status = sum_numbers(self, NUMBERS, status);
@@ -342,7 +343,7 @@ static ag_status make_steps(ag_trainer *self)
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
 {
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
 }
 
@@ -352,6 +353,7 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
   ag_training_position *position = &self->position;
   const uint64_t steps = self->steps_of_epoch *
                          ag_settings_count(&self->training->settings, "epochs");
+  assert(position->steps < steps || position->images > 0);
   self->events = events;
   *finished = false;
   ag_network_prepare(self->network, true, self->pool);
