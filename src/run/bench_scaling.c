@@ -3,7 +3,7 @@
 #include "run/bench_scaling.h"
 #include "advgrid/store.h"
 
-#include <math.h>
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -44,6 +44,7 @@ static ag_status measure_row(scaling *self, ag_bench_scaling_row *row)
   ag_status status = AG_OK;
   request.batch = row->batch;
   part.request = &request;
+  assert(row->batch > 0);
   part.dataset.training.count -= part.dataset.training.count % row->batch;
   MPI_Comm_split(everyone, is_member ? 0 : MPI_UNDEFINED, (int)whole->team.rank, &team);
   if (is_member) {

@@ -204,10 +204,10 @@ static void a_plan_knows_what_ranks_send(void **state)
   assert_int_equal(ag_job_read(base, strlen(base), "job.yaml", &job), AG_OK);
   assert_int_equal(ag_plan_create(job, NULL, &plan), AG_OK);
   const ag_layer_sums *sums = &plan->models[0].sums;
-  const size_t pairs[] = {3 * 32, 32 * 64, 64 * 128, 128 * 128, 128 * 256, 256 * 256};
-  size_t floats = 32 + 64 + 128 + 128 + 256 + 256 + 512 + 512 * 10 + 10;
+  const size_t channels[] = {3, 32, 64, 128, 128, 256, 256};
+  size_t floats = 32 + 64 + 128 + 128 + 256 + 256 + 512 + 5120 + 10;
   for (size_t i = 0; i < 6; ++i)
-    floats += 9 * pairs[i];
+    floats += 9 * channels[i] * channels[i + 1];
   assert_int_equal(sums->factor_layers, 1);
   assert_int_equal(sums->floats_per_image, 4096 + 512);
   assert_int_equal(sums->layers, 8);
