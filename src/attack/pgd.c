@@ -180,7 +180,7 @@ static void run(ag_attack_call *call)
   memcpy(call->adversarial, call->images.pixels, call->images.count * all.floats * sizeof(float));
   for (size_t i = 0; i < call->images.count; ++i)
     all.least[i] = INFINITY;
-  for (size_t restart = 0; restart < restarts; ++restart) {
+  for (size_t restart = 0; restart < restarts && !ag_interrupted(); ++restart) {
     run_restart(call, &all, (uint32_t)restart, &step);
   }
 }

@@ -33,7 +33,8 @@ static const char documentation[] =
     "  mpirun -n 2 advgrid run jobs/quickstart.yaml -o results/quickstart\n"
     "  advgrid status results/quickstart\n"
     "\n"
-    "Exit codes: 0 done; 2 the command line or the job file is wrong; 1 anything else.\n"
+    "Exit codes: 0 done; 2 the command line or the job file is wrong; 85 stopped by a signal,\n"
+    "run the same command again; 1 anything else.\n"
     "Those of verify, which are diff's, and what else a command has are in its --help.\n";
 
 static int run_command(struct argp_state *state, const char *name)

@@ -42,11 +42,18 @@ static void take_in(size_t floats, const float *restrict values, size_t draw, si
   }
 }
 
+/* Thousands of draws may take minutes. Once the program is asked to stop, whoever asked for them
+ * abandons what they come to. */
+static bool goes_on(const ag_defended *defended, size_t draw)
+{
+  return draw < defended->draws && (draw == 0 || !ag_interrupted());
+}
+
 static void logits_of(void *context, const ag_attack_images *images, uint32_t step, float *logits)
 {
   const ag_defended *defended = context;
   const size_t floats = images->count * defended->target.stride;
-  for (size_t draw = 0; draw < defended->draws; ++draw) {
+  for (size_t draw = 0; goes_on(defended, draw); ++draw) {
     take_in(floats, forward_draw(defended, images, step, draw), draw, defended->draws, logits);
   }
 }
@@ -57,7 +64,7 @@ static void gradient_of(void *context, const ag_attack_images *images, uint32_t 
   const ag_defended *defended = context;
   const ag_target *target = &defended->target;
   const size_t floats = images->count * ag_shape_floats(target->shape);
-  for (size_t draw = 0; draw < defended->draws; ++draw) {
+  for (size_t draw = 0; goes_on(defended, draw); ++draw) {
     const float *drawn = forward_draw(defended, images, step, draw);
     loss(images->count, target->classes, target->stride, drawn, images->labels, defended->dlogits);
     take_in(images->count * target->stride, drawn, draw, defended->draws, logits);

@@ -162,9 +162,8 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
   return AG_OK;
 }
 
-ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
-                            size_t count, double epsilon, ag_outcome *outcomes,
-                            ag_attack_cost *cost)
+static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size_t first,
+                          size_t count, double epsilon, ag_outcome *outcomes, ag_attack_cost *cost)
 {
   const ag_target *target = evaluator->target;
   assert(count <= target->capacity && first + count <= images->count);
@@ -188,8 +187,17 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
       .scratch = evaluator->scratch,
   };
   ag_attack_of(evaluator->attack)->run(&call);
-  if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted"); /* perhaps half-way */
+  if (ag_interrupted()) return AG_INTERRUPTED;
   cost->gradients += draws * call.cost.gradients;
   cost->forwards += draws * (call.cost.forwards + correct);
   return judge_attacked(evaluator, &call, outcomes);
+}
+
+ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
+                            size_t count, double epsilon, ag_outcome *outcomes,
+                            ag_attack_cost *cost)
+{
+  const ag_status status = evaluate(evaluator, images, first, count, epsilon, outcomes, cost);
+  /* The attack and the draws of a defense may have been left half-way. */
+  return ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted") : status;
 }

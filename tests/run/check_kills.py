@@ -87,7 +87,7 @@ def killed_at_random(program):
     path = program.write("job.yaml", grid(training_images=OPTIONS.images, epochs=OPTIONS.epochs,
                                           more="run: {checkpoint_minutes: 0.001}\n"))
     want = program.path("want")
-    seconds = 1.2 * program.run("run", path, "-o", want, "-t", 1, ranks=2).seconds
+    seconds = 0.6 * program.run("run", path, "-o", want, "-t", 1, ranks=2).seconds
     kills, stories = 0, 0
     while kills < OPTIONS.kills:
         story = Story(program, path, stories)

@@ -140,12 +140,12 @@ def main(tests):
 
 def job(name="tiny", training_images=600, epochs=2, peak="0.02", defenses="[{kind: none}]",
         attacks="[{kind: fgsm}, {kind: pgd, steps: 5}]", epsilons="[0, 2/255, 8/255]", images=120,
-        block=40, batch=16, shard=8, training="", more=""):
+        block=40, batch=16, shard=8, validation_images=100, training="", more=""):
     """A small network on few synthetic images. training, more: further lines of that section and of
     the whole."""
     return f"""name: {name}
-dataset: {{kind: synthetic, training_images: {training_images}, validation_images: 100,
-          test_images: 400}}
+dataset: {{kind: synthetic, training_images: {training_images},
+          validation_images: {validation_images}, test_images: 400}}
 model: {{kind: small}}
 training:
   epochs: {epochs}
@@ -188,6 +188,11 @@ def processes(process):
     except OSError:
         pass  # one that has just ended
     return found
+
+
+def said(process):
+    """What a command that goes on has written to stderr; read without moving where it writes."""
+    return os.pread(process.files[1].fileno(), 1 << 20, 0).decode()
 
 
 def wait_until(program, process, condition, what):

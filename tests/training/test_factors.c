@@ -88,7 +88,7 @@ static void take_batch(const ag_network *network, const ag_team *team, size_t im
 static void rows_are_those_of_the_tree(void **state)
 {
   (void)state;
-  static const size_t batches[] = {SHARD * SHARDS, SHARD * 4 - 1, 1, SHARD * SHARDS - 2, SHARD * 2};
+  static const size_t sizes[] = {SHARD * SHARDS, SHARD * 4 - 1, 1, SHARD * SHARDS - 2, SHARD * 2};
   ag_network *network = make_network();
   const ag_team team = ag_team_of(MPI_COMM_WORLD);
   ag_factor_sum *sum = NULL;
@@ -96,8 +96,8 @@ static void rows_are_those_of_the_tree(void **state)
   assert_int_equal(ag_factor_sum_create(network, LAYER, &team, THREADS, SHARD, SHARDS, &sum),
                    AG_OK);
   assert_int_equal(ag_exchange_create(&team, ag_factor_sum_messages(sum), &exchange), AG_OK);
-  for (size_t i = 0; i < COUNT_OF(batches); ++i)
-    take_batch(network, &team, batches[i], sum, exchange);
+  for (size_t i = 0; i < COUNT_OF(sizes); ++i)
+    take_batch(network, &team, sizes[i], sum, exchange);
   ag_exchange_destroy(&exchange);
   ag_factor_sum_destroy(&sum);
   assert_null(sum);

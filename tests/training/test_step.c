@@ -67,6 +67,8 @@ static double step(fixture *f, double rate, bool spread)
   const double norm = batches_take(f->batches, parts, shards_of(f->steps));
   batches_free(parts, shards_of(f->steps));
   ag_stepper_step(f->stepper, f->steps++, IMAGES, rate, norm);
+  for (size_t layer = 0; layer < f->batches->partition->layers; ++layer)
+    ag_weights_await(f->weights, layer, true, NULL, NULL);
   ag_weights_settle(f->weights);
   return norm;
 }
