@@ -2,7 +2,7 @@
  * one, with a clock between them. */
 #include "run/bench.h"
 #include "run/host.h"
-#include "training/factors.h"
+#include "training/partition.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Tags of messages: behind all others, and no larger than every MPI has them. */
-enum { TAGS = 16384, SHARDS_MAXIMUM = 256 };
-_Static_assert(TAGS + AG_LAYERS_MAXIMUM * SHARDS_MAXIMUM <= 32768, "the tags that MPI promises");
+enum { TAGS = 16384 };
+_Static_assert(TAGS + AG_LAYERS_MAXIMUM * AG_FACTOR_SHARDS <= 32768, "the tags that MPI promises");
 
 struct ag_factor_sum {
   const ag_team *team;
@@ -28,13 +28,6 @@ struct ag_factor_sum {
   ag_shard_range all, own;
 };
 
-bool ag_factors_pay(const ag_network *network, size_t layer, size_t shard, size_t images)
-{
-  const ag_factors shape = ag_network_layer_factors(network, layer);
-  return 2 * images * (shape.inputs + shape.outputs) < shape.inputs * shape.outputs &&
-         images <= shard * SHARDS_MAXIMUM;
-}
-
 static size_t depth_of(size_t shards)
 {
   size_t depth = 1;
@@ -50,7 +43,7 @@ ag_status ag_factor_sum_create(const ag_network *network, size_t layer, const ag
   ag_factor_sum *self = NULL;
   const ag_factors shape = ag_network_layer_factors(network, layer);
   *out = NULL;
-  assert(shards <= SHARDS_MAXIMUM);
+  assert(shards <= AG_FACTOR_SHARDS);
   AG_TRY(ag_allocate(1, sizeof *self, &self));
   *out = self;
   *self = (ag_factor_sum){.team = team,
@@ -95,7 +88,7 @@ size_t ag_factor_sum_messages(const ag_factor_sum *self)
 
 static size_t tag_of(const ag_factor_sum *self, size_t shard)
 {
-  return TAGS + self->layer * SHARDS_MAXIMUM + shard;
+  return TAGS + self->layer * AG_FACTOR_SHARDS + shard;
 }
 
 void ag_factor_sum_begin(ag_factor_sum *self, size_t images, ag_exchange *exchange)

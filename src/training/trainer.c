@@ -196,8 +196,8 @@ static ag_status check_finite(const ag_trainer *self, double loss, double norm)
   const uint64_t steps = self->position.steps;
   return ag_fail(AG_NOT_FINITE,
                  "the loss or its gradient is not finite in epoch %llu, step %llu of %zu",
-                 (unsigned long long)(steps / self->steps_of_epoch + 1),
-                 (unsigned long long)(steps % self->steps_of_epoch + 1), self->steps_of_epoch);
+                 (unsigned long long)steps / self->steps_of_epoch + 1,
+                 (unsigned long long)steps % self->steps_of_epoch + 1, self->steps_of_epoch);
 }
 
 static ag_lane_images next_batch(const ag_trainer *self)
@@ -374,6 +374,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
   bool finished = false;
   ag_status status =
       ag_team_agree(team, ag_trainer_create(training, seed, dataset, pool, network, &trainer));
+  assert(status != AG_OK || trainer != NULL);
   if (status == AG_OK) status = ag_trainer_join(trainer, team);
   while (status == AG_OK && !finished)
     status = ag_trainer_run(trainer, events, &finished);
