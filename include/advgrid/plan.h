@@ -52,8 +52,11 @@ typedef struct ag_model_unit {
   char name[2 * AG_NAME_SIZE]; /* of models/NAME.h5: the defense's, with "-seedN" among several */
   ag_digest key;               /* of all that its parameters depend on */
   ag_layer_list layers;
-  bool from_file; /* its defense names one: nothing is trained */
-  double flops;   /* of training it */
+  bool from_file;         /* its defense names one: nothing is trained */
+  double flops;           /* of training it */
+  ag_flops pass;          /* of one image */
+  size_t floats;          /* of all parameters */
+  size_t learning_layers; /* with parameters that are trained or averaged */
 } ag_model_unit;
 
 /* One row of the results. */
@@ -61,6 +64,7 @@ typedef struct ag_point {
   size_t model, attack, epsilon; /* indices in the plan or the job */
   ag_digest key;                 /* of all that the row depends on, the number of images included */
   size_t first_unit, unit_count;
+  ag_attack_cost passes; /* over each image, at most, the verdicts on it included */
 } ag_point;
 
 /* What one rank does in one go: a block of a point's images. */
@@ -208,5 +212,39 @@ typedef struct ag_simulation {
  *  overwritten with the idle seconds of each; may be NULL. Fails as ag_schedule_create does. */
 ag_status ag_simulate(const ag_workload *work, const ag_machine *machine, ag_simulation *simulation,
                       double *rank_idle);
+
+/* ---- predictions ----------------------------------------------------------------------- */
+
+/* How fast a cluster is, as `advgrid bench --scaling` has measured it: one thread, while all ranks'
+ * threads work. */
+typedef struct ag_cluster {
+  char cpu[128];
+  char model[AG_NAME_SIZE]; /* the architecture that was measured */
+  size_t threads;           /* of a rank */
+  struct {
+    double training;    /* a step's for one image, without messages */
+    double adversarial; /* the same where PGD of seven steps has made it */
+    double forward;     /* a pass in evaluation */
+    double gradient;    /* that and back to the pixels */
+  } seconds;            /* of one image of that model */
+  ag_flops flops;       /* of one image, as ag_network_flops counts them */
+  double latency;       /* seconds of a message without bytes */
+  double bandwidth;     /* bytes a second of a long one */
+} ag_cluster;
+
+/** Cores with AVX2, and Ethernet of 10 Gbit/s: for a first idea. */
+ag_cluster ag_cluster_guess(void);
+
+/** Reads and writes a cluster as YAML. path: named in messages. Fails with AG_INVALID_ARGUMENT,
+ *  the path, the line or one near it and what is wrong, on anything but what is written so, and on
+ *  numbers that are not over 0. */
+ag_status ag_cluster_read(const char *text, size_t size, const char *path, ag_cluster *cluster);
+ag_status ag_cluster_print(const ag_cluster *cluster, ag_text *text);
+
+/** How long the plan takes on `ranks` of a cluster, each of `threads`: the schedule in simulated
+ *  time, with attacks at their most, since which images fall early nobody knows. Starting, reading
+ *  and writing take no time. Fails as ag_simulate does. */
+ag_status ag_predict(const ag_plan *plan, const ag_cluster *cluster, size_t ranks, size_t threads,
+                     ag_simulation *simulation);
 
 #endif

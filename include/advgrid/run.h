@@ -40,4 +40,14 @@ typedef struct ag_bench_request {
  * not run the instructions, with AG_BAD_JOB where there are no such kernels. */
 ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_text *text);
 
+/** Measures training at 1, 2, 4 ... ranks of the communicator and at all of them, of clean images
+ *  and of those that PGD of seven steps makes of them, with the request's batch over all ranks
+ *  (strong scaling) and with as many images for each rank (weak); what a step's time goes to; and
+ *  messages between the first rank and the last. text: on rank 0 the report is appended. cluster:
+ * on rank 0 the machine is appended as ag_cluster_print does; NULL, on all ranks alike: not wanted.
+ *  Collective, as ag_bench is. Fails as that does, and with AG_INVALID_ARGUMENT where the model has
+ *  batch normalisation, or a machine is wanted of one rank, which sends no messages. */
+ag_status ag_bench_scaling(const ag_bench_request *request, MPI_Comm communicator, ag_text *text,
+                           ag_text *cluster);
+
 #endif

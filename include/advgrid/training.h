@@ -91,6 +91,29 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
 
 typedef struct ag_trainer ag_trainer;
 
+/* A shard's images, augmented, on the thread that is about to learn them. */
+typedef struct ag_training_shard {
+  size_t lane; /* of the thread: below those of the pool, and no other's at the same time */
+  uint32_t epoch, step; /* of the training, from 0 */
+  size_t count;
+  const uint32_t *samples; /* [count] the images' numbers in the training set */
+  const uint8_t *labels;   /* [count] */
+  float *pixels;           /* [count, shape], channels padded: what is left here is learnt */
+  /* Passes of one's own listen to these (ag_workspace_listen): they wait for a layer's weights,
+   * which come in while a batch begins, and let messages pass. */
+  const ag_pass_events *events;
+} ag_training_shard;
+
+/* What a shard's images become before they are learnt, such as adversarial ones. Of the bits that
+ * the training promises none may depend on lane, rank or the order of calls. It may pass images
+ * through the network as it is then, in evaluation where there is no batch normalisation: the
+ * network is prepared for training. */
+typedef struct ag_shard_change {
+  void *context;
+  /* Called by each lane's thread. A failure is the training's. */
+  ag_status (*run)(void *context, const ag_training_shard *shard);
+} ag_shard_change;
+
 /* Between two steps. */
 typedef struct ag_training_position {
   uint64_t steps;  /* done, over all epochs */
@@ -113,6 +136,9 @@ ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag
 void ag_trainer_destroy(ag_trainer **trainer);
 /** Called between layers by the rank's first thread; NULL: nothing. */
 void ag_trainer_between(ag_trainer *trainer, void (*between)(void *context), void *context);
+/** Every shard is changed before it is learnt; change: copied, its context borrowed. On all ranks
+ *  of a team alike. */
+void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);
 
 /** Goes on from a state (copied), on this rank; what its ag_trainer_state was after
  *  ag_trainer_collect. */

@@ -23,17 +23,18 @@ static const char documentation[] =
     "\v"
     "Commands:\n"
     "  run JOB.yaml      run, or continue, a job\n"
-    "  plan JOB.yaml     units, FLOPs and memory of a job, and its defaults; runs nothing\n"
+    "  plan JOB.yaml     what a job comes to, and how long it takes; runs nothing\n"
     "  status DIR        how far the job in a result folder is\n"
     "  verify DIR DIR    whether two result folders hold the same, bit for bit\n"
-    "  bench             how fast this machine is, and what takes its time\n"
+    "  bench             how fast this machine is, what takes its time, how it scales\n"
     "\n"
     "Each has a --help of its own. For example:\n"
     "  advgrid plan jobs/quickstart.yaml\n"
     "  mpirun -n 2 advgrid run jobs/quickstart.yaml -o results/quickstart\n"
     "  advgrid status results/quickstart\n"
     "\n"
-    "Exit codes: 0 done; 2 the command line or the job file is wrong; 1 anything else.\n"
+    "Exit codes: 0 done; 2 the command line or the job file is wrong; 85 stopped by a signal,\n"
+    "run the same command again; 1 anything else.\n"
     "Those of verify, which are diff's, and what else a command has are in its --help.\n";
 
 static int run_command(struct argp_state *state, const char *name)

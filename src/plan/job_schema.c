@@ -1,6 +1,7 @@
 /* libcyaml's schema of a job file, built from the tables of kinds: a mapping with a `kind` takes
  * the options of all kinds of its table, each as text. A new row needs no change here. */
 #include "plan/job_schema.h"
+#include "plan/complaint.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -191,36 +192,12 @@ cleanup:
 
 /* ---- loading -------------------------------------------------------------------------- */
 
-/* Keeps the first line that libcyaml says, and the line of the file that it names. */
-typedef struct complaint {
-  char text[256];
-  size_t line;
-} complaint;
-
-static void listen(cyaml_log_t level, void *context, const char *format, va_list arguments)
-{
-  (void)level;
-  complaint *heard = context;
-  char said[sizeof heard->text];
-  vsnprintf(said, sizeof said, format, arguments);
-  said[strcspn(said, "\n")] = '\0';
-  const char *line = strstr(said, "line: ");
-  if (line != NULL && heard->line == 0) heard->line = strtoul(line + strlen("line: "), NULL, 10);
-  if (heard->text[0] == '\0') memcpy(heard->text, said, sizeof said);
-}
-
-static cyaml_config_t configuration(complaint *heard)
-{
-  return (cyaml_config_t){
-      .log_fn = listen, .log_ctx = heard, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR};
-}
-
 void ag_job_schema_destroy(ag_job_schema **out)
 {
   ag_job_schema *schema = *out;
   if (schema == NULL) return;
-  complaint heard = {0};
-  const cyaml_config_t config = configuration(&heard);
+  ag_complaint heard = {0};
+  const cyaml_config_t config = ag_complaint_listen(&heard);
   if (schema->loaded != NULL) cyaml_free(&config, &schema->root, schema->loaded, 0);
   ag_release(&schema->fields);
   ag_release(out);
@@ -230,8 +207,8 @@ ag_status ag_job_schema_load(ag_job_schema *schema, const char *text, size_t siz
                              ag_job_document *document, ag_job_mapping *root)
 {
   assert(schema->loaded == NULL);
-  complaint heard = {0};
-  const cyaml_config_t config = configuration(&heard);
+  ag_complaint heard = {0};
+  const cyaml_config_t config = ag_complaint_listen(&heard);
   const cyaml_err_t error =
       cyaml_load_data((const uint8_t *)text, size, &config, &schema->root, &schema->loaded, NULL);
   if (error == CYAML_ERR_OOM) return ag_fail(AG_OUT_OF_MEMORY, "out of memory reading the job");

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const version = "advgrid-1";
+static const char *const version = "advgrid-2";
 
 /* Options that say where a dataset or a model lies, not what it is: its digest says that. */
 static const char *const dataset_place = "path";

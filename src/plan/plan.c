@@ -14,6 +14,7 @@ typedef struct cost {
   ag_flops pass;     /* one image, one pass */
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
+  size_t floats, learning_layers;
   ag_layer_list layers;
 } cost;
 
@@ -52,6 +53,21 @@ static ag_status build(const ag_plan *plan, const ag_layer_list *layers, ag_netw
   return ag_network_create(&list, plan->dataset.shape, plan->dataset.classes, network);
 }
 
+static size_t count_learning_layers(const ag_network *network)
+{
+  size_t layers = 0;
+  for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer) {
+    bool learns = false;
+    for (size_t p = ag_network_layer_first_parameter(network, layer);
+         p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
+      const ag_parameter *parameter = ag_network_parameter(network, p);
+      learns = learns || parameter->trained || parameter->averaged;
+    }
+    layers += learns;
+  }
+  return layers;
+}
+
 /* Builds the defense's network for as long as it takes to ask it. */
 static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out)
 {
@@ -66,6 +82,8 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(build(plan, &out->layers, &network));
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
+  out->floats = ag_network_floats(network);
+  out->learning_layers = count_learning_layers(network);
   if (!ag_settings_has(&defense->settings, "file")) {
     const double steps =
         ceil((double)dataset->training.count / (double)ag_settings_count(training, "batch")) *
@@ -112,6 +130,9 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->layers = costs[model->defense].layers;
     model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;
+    model->pass = costs[model->defense].pass;
+    model->floats = costs[model->defense].floats;
+    model->learning_layers = costs[model->defense].learning_layers;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);
@@ -120,14 +141,20 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
   return AG_OK;
 }
 
-/* What one image costs at most: the attack's passes, and the clean and the final judgement. */
-static double image_flops(const ag_job *job, const cost *model, size_t defense, size_t attack)
+/* What one image takes at most: the attack's passes, and the clean and the final judgement. */
+static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t attack)
 {
   const ag_entry *entry = &job->attacks[attack];
   const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
-  const double draws = (double)ag_defense_draws(&job->defenses[defense]);
-  return draws * ((double)passes.gradients * (model->pass.forward + model->pass.input_gradient) +
-                  ((double)passes.forwards + 2) * model->pass.forward);
+  const size_t draws = ag_defense_draws(&job->defenses[defense]);
+  return (ag_attack_cost){.gradients = draws * passes.gradients,
+                          .forwards = draws * (passes.forwards + 2)};
+}
+
+static double image_flops(const ag_flops *pass, const ag_attack_cost *passes)
+{
+  return (double)passes->gradients * (pass->forward + pass->input_gradient) +
+         (double)passes->forwards * pass->forward;
 }
 
 static ag_status make_units(ag_plan *plan, ag_point *point, const ag_digest *attacked,
@@ -166,8 +193,9 @@ static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *
     AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, point->epsilon, &attacked));
     AG_TRY(
         ag_key_of_images(&attacked, 0, ag_settings_count(&job->evaluation, "images"), &point->key));
+    point->passes = image_passes(job, model->defense, point->attack);
     AG_TRY(make_units(plan, point, &attacked, i * blocks, blocks,
-                      image_flops(job, &costs[model->defense], model->defense, point->attack)));
+                      image_flops(&costs[model->defense].pass, &point->passes)));
   }
 cleanup:
   return status;

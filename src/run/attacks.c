@@ -1,8 +1,8 @@
 /* Doing parts of units of attack. The network and the threads' evaluators are kept from part to
  * part and changed where the next has another model or another attack. */
+#include "plan/workload.h"
 #include "run/models.h"
 #include "run/worker.h"
-#include "run/workload.h"
 
 #include <string.h>
 

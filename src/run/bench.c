@@ -46,29 +46,47 @@ cleanup:
   return status;
 }
 
-static ag_status create_dataset(ag_bench_setting *setting)
+/* All ranks fail alike, but for memory. */
+static ag_status create_dataset(size_t images, ag_bench_setting *setting)
 {
   ag_status status = AG_OK;
   ag_entry entry;
-  char images[32];
+  char count[32];
   size_t bytes = 0;
   ag_entry_start(&entry, ag_kind_find(ag_dataset_table, "synthetic"));
-  snprintf(images, sizeof images, "%zu", AG_BENCH_STEPS_OF_EPOCH * setting->request->batch);
-  AG_TRY(ag_settings_set(&entry.settings, "training_images", images));
+  snprintf(count, sizeof count, "%zu", images);
+  AG_TRY(ag_settings_set(&entry.settings, "training_images", count));
   AG_TRY(ag_settings_set(&entry.settings, "validation_images", "0"));
   AG_TRY(ag_settings_set(&entry.settings, "test_images", "1"));
   AG_TRY(ag_dataset_describe(&entry, &setting->dataset, &bytes));
-  AG_TRY(ag_allocate(bytes, 1, &setting->block));
-  AG_TRY(ag_dataset_load(&entry, NULL, setting->block));
-  ag_dataset_attach(&setting->dataset, setting->block);
+  AG_TRY(ag_node_memory_create(setting->team.communicator, bytes, &setting->memory));
+  if (setting->team.rank == 0) status = ag_dataset_load(&entry, NULL, setting->memory.block);
+  AG_TRY(ag_ranks_agree(setting->team.communicator, status));
+  ag_node_memory_spread(&setting->memory, bytes);
+  ag_dataset_attach(&setting->dataset, setting->memory.block);
 cleanup:
   return status;
 }
 
-static void destroy_setting(ag_bench_setting *setting)
+ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm communicator,
+                                  size_t images, ag_bench_setting *setting)
+{
+  ag_status status = AG_OK;
+  *setting = (ag_bench_setting){
+      .request = request,
+      .team = ag_team_of(communicator),
+      .memory = {.node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
+  AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));
+  AG_TRY(ag_ranks_agree(communicator, create_dataset(images, setting)));
+  AG_TRY(ag_ranks_agree(communicator, create_network(setting)));
+cleanup:
+  return status;
+}
+
+void ag_bench_setting_destroy(ag_bench_setting *setting)
 {
   ag_network_destroy(&setting->network);
-  ag_release(&setting->block);
+  ag_node_memory_destroy(&setting->memory);
 }
 
 /* ---- measurements ---- */
@@ -126,8 +144,7 @@ cleanup:
   return status;
 }
 
-/* The same on every rank, so that all measure alike. Collective. */
-static size_t choose_threads(const ag_bench_setting *setting)
+size_t ag_bench_threads(const ag_bench_setting *setting)
 {
   MPI_Comm communicator = setting->team.communicator;
   if (setting->request->threads > 0) return setting->request->threads;
@@ -140,19 +157,17 @@ static size_t choose_threads(const ag_bench_setting *setting)
 ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_text *text)
 {
   ag_status status = AG_OK;
-  ag_bench_setting setting = {.request = request, .team = ag_team_of(communicator)};
+  ag_bench_setting setting;
   ag_bench_report report = {0};
-  const size_t threads = choose_threads(&setting);
-  AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));
-  AG_TRY(ag_ranks_agree(communicator, create_dataset(&setting)));
-  AG_TRY(ag_ranks_agree(communicator, create_network(&setting)));
-  AG_TRY(measure_all(&setting, threads, &report));
+  AG_TRY(ag_bench_setting_create(request, communicator, AG_BENCH_STEPS_OF_EPOCH * request->batch,
+                                 &setting));
+  AG_TRY(measure_all(&setting, ag_bench_threads(&setting), &report));
   if (setting.team.rank == 0) {
     status = request->json ? ag_bench_print_json(&setting, &report, text)
                            : ag_bench_print_table(&setting, &report, text);
   }
   status = ag_ranks_agree(communicator, status);
 cleanup:
-  destroy_setting(&setting);
+  ag_bench_setting_destroy(&setting);
   return status;
 }

@@ -3,7 +3,9 @@
 #define ADVGRID_RUN_BENCH_H
 
 #include "advgrid/data.h"
+#include "advgrid/plan.h"
 #include "advgrid/run.h"
+#include "run/host.h"
 #include "training/team.h"
 
 typedef enum ag_bench_work {
@@ -19,9 +21,17 @@ typedef struct ag_bench_setting {
   const ag_bench_request *request;
   ag_team team; /* all ranks */
   ag_dataset dataset;
-  void *block; /* of the dataset */
+  ag_node_memory memory; /* of the dataset */
   ag_network *network;
 } ag_bench_setting;
+
+/** Synthetic images, `images` of them to train on, and a network. request: borrowed. setting: owned
+ *  by the caller, also after a failure. Collective over communicator. */
+ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm communicator,
+                                  size_t images, ag_bench_setting *setting);
+void ag_bench_setting_destroy(ag_bench_setting *setting);
+/** Threads of a rank, the same on every one, so that all measure alike. Collective. */
+size_t ag_bench_threads(const ag_bench_setting *setting);
 
 /* ---- operations ---------------------------------------------------------------------- */
 
@@ -60,6 +70,10 @@ ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, a
                           ag_bench_rate *rate);
 ag_status ag_bench_train(const ag_bench_setting *setting, ag_pool *pool, ag_bench_rate *rate);
 
+/** A training as the request has it, of so many epochs, at a rate at which weights stay as ordinary
+ *  as they are. */
+ag_status ag_bench_training_of(const ag_bench_request *request, size_t epochs,
+                               ag_training *training);
 /** seconds[repeats]: of `turns` training steps each. Collective. */
 ag_status ag_bench_train_steps(const ag_bench_setting *setting, ag_pool *pool, size_t turns,
                                size_t repeats, double *seconds);
@@ -105,5 +119,7 @@ ag_status ag_bench_print_table(const ag_bench_setting *setting, const ag_bench_r
                                ag_text *text);
 ag_status ag_bench_print_json(const ag_bench_setting *setting, const ag_bench_report *report,
                               ag_text *text);
+/** A line of JSON, of a text that comes from outside. */
+ag_status ag_bench_print_text(ag_text *text, const char *name, const char *value);
 
 #endif

@@ -162,8 +162,8 @@ cleanup:
 
 /* ---- JSON ---- */
 
-/* A text that comes from outside, in quotes. */
-static ag_status append_text(ag_text *text, const char *name, const char *value)
+/* In quotes. */
+ag_status ag_bench_print_text(ag_text *text, const char *name, const char *value)
 {
   ag_status status = AG_OK;
   AG_TRY(ag_text_append(text, "  \"%s\": \"", name));
@@ -189,12 +189,12 @@ static ag_status append_head_json(const ag_bench_setting *setting, const ag_benc
   ag_provenance provenance;
   const ag_bench_request *request = setting->request;
   ag_provenance_collect(&provenance);
-  AG_TRY(append_text(text, "advgrid_version", provenance.version));
-  AG_TRY(append_text(text, "git_commit", provenance.git_commit));
-  AG_TRY(append_text(text, "cpu", provenance.cpu));
-  AG_TRY(append_text(text, "instructions", instructions_of(setting)));
-  AG_TRY(append_text(text, "blas", provenance.blas));
-  AG_TRY(append_text(text, "model", request->model));
+  AG_TRY(ag_bench_print_text(text, "advgrid_version", provenance.version));
+  AG_TRY(ag_bench_print_text(text, "git_commit", provenance.git_commit));
+  AG_TRY(ag_bench_print_text(text, "cpu", provenance.cpu));
+  AG_TRY(ag_bench_print_text(text, "instructions", instructions_of(setting)));
+  AG_TRY(ag_bench_print_text(text, "blas", provenance.blas));
+  AG_TRY(ag_bench_print_text(text, "model", request->model));
   AG_TRY(ag_text_append(text, "  \"shard\": %zu,\n  \"batch\": %zu,\n  \"ranks\": %zu,\n",
                         request->shard, request->batch, setting->team.size));
   AG_TRY(ag_text_append(text,

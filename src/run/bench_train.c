@@ -33,16 +33,17 @@ static ag_status set_count(ag_settings *settings, const char *name, size_t value
   return ag_settings_set(settings, name, text);
 }
 
-static ag_status describe_training(const ag_bench_request *request, ag_training *training)
+ag_status ag_bench_training_of(const ag_bench_request *request, size_t epochs,
+                               ag_training *training)
 {
   ag_status status = AG_OK;
   *training = (ag_training){.augmentation = AG_AUGMENT_FLIP | AG_AUGMENT_CROP};
   ag_settings_start(&training->settings, ag_training_options);
   ag_entry_start(&training->optimizer, ag_kind_find(ag_optimizer_table, "sgd"));
   ag_entry_start(&training->schedule, ag_kind_find(ag_schedule_table, "constant"));
+  AG_TRY(set_count(&training->settings, "epochs", epochs));
   AG_TRY(set_count(&training->settings, "batch", request->batch));
   AG_TRY(set_count(&training->settings, "shard", request->shard));
-  /* Small steps: however long it takes, the weights stay as ordinary as they are. */
   AG_TRY(ag_settings_set(&training->schedule.settings, "peak", "1e-5"));
 cleanup:
   return status;
@@ -56,9 +57,9 @@ ag_status ag_bench_train_steps(const ag_bench_setting *setting, ag_pool *pool, s
   stopwatch watch = {.turns = turns, .repeats = repeats, .seconds = seconds};
   const ag_training_events events = {.context = &watch, .step = count_step};
   const size_t steps = 1 + turns * repeats;
-  AG_TRY(describe_training(setting->request, &training));
-  AG_TRY(set_count(&training.settings, "epochs",
-                   (steps + AG_BENCH_STEPS_OF_EPOCH - 1) / AG_BENCH_STEPS_OF_EPOCH));
+  AG_TRY(ag_bench_training_of(setting->request,
+                              (steps + AG_BENCH_STEPS_OF_EPOCH - 1) / AG_BENCH_STEPS_OF_EPOCH,
+                              &training));
   AG_TRY(
       ag_train(&training, 1, &setting->dataset, pool, &setting->team, &events, setting->network));
 cleanup:

@@ -1,8 +1,8 @@
 /* Reports in, orders out: the schedule says who does what, the journal keeps what was done. */
 #include "run/coordinator.h"
+#include "plan/workload.h"
 #include "run/messages.h"
 #include "run/records.h"
-#include "run/workload.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -47,8 +47,8 @@ static ag_status create_schedule(ag_coordinator *self)
 {
   ag_work work;
   const ag_session *session = self->session;
-  ag_status status =
-      ag_work_create(session->plan, session->team.size, ag_pool_threads(session->pool), &work);
+  ag_status status = ag_work_create(session->plan, session->team.size,
+                                    ag_pool_threads(session->pool), NULL, &work);
   if (status == AG_OK) {
     mark_done(session, &work);
     status = ag_schedule_create(&work.load, &self->schedule);

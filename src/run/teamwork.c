@@ -1,12 +1,11 @@
 /* Training a model in a team. A team trains in segments; between two of them its leader asks the
  * coordinator how to go on, and tells the others: as they are, as another team, or not at all. */
+#include "plan/workload.h"
 #include "run/models.h"
 #include "run/worker.h"
 
 #include <math.h>
 
-/* Seconds of a segment: short, so that ranks that wait for a team to grow do not wait long. */
-static const double SEGMENT = 5;
 /* A checkpoint at the end of an epoch takes at most this share of the time since the last. */
 static const double CHECKPOINT_SHARE = 0.02;
 
@@ -55,7 +54,7 @@ static bool is_checkpoint_due(const teamwork *self)
 
 static bool is_segment_over(const teamwork *self)
 {
-  return ag_clock_seconds() - self->segment_start >= SEGMENT;
+  return ag_clock_seconds() - self->segment_start >= AG_SEGMENT_SECONDS;
 }
 
 static bool wants_pause(void *context)

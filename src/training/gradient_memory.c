@@ -92,13 +92,15 @@ static ag_status create_partition(ag_gradient_sum *self)
   ag_status status = AG_OK;
   bool factored[AG_LAYERS_MAXIMUM] = {false};
   const ag_batches *batches = &self->batches;
+  const size_t *sizes = batches->images;
+  const size_t most = sizes[0] > sizes[1] ? sizes[0] : sizes[1];
   const size_t layers = ag_network_layer_count(self->network);
   AG_TRY(ag_allocate(layers, sizeof(ag_factor_sum *), &self->factors));
   for (size_t layer = 0; layer < layers; ++layer) {
-    factored[layer] = ag_factors_pay(self->network, layer, batches->images[0]);
+    factored[layer] = batches->factors && ag_factors_pay(self->network, layer, most);
     if (!factored[layer]) continue;
     AG_TRY(ag_factor_sum_create(self->network, layer, self->team, ag_pool_threads(self->pool),
-                                batches->shard, ag_batch_shards(&self->batches, batches->images[0]),
+                                batches->shard, ag_batch_shards(batches, most),
                                 &self->factors[layer]));
   }
   AG_TRY(ag_partition_create(self->network, self->team->size, factored, &self->partition));

@@ -14,7 +14,8 @@ typedef struct ag_gradient_sum ag_gradient_sum;
 /* What batches come. */
 typedef struct ag_batches {
   size_t shard;     /* images of one */
-  size_t images[2]; /* the sizes that batches may have, the larger first */
+  size_t images[2]; /* the sizes that batches may have */
+  bool factors;     /* whether dense weights' gradients may be made of factors */
 } ag_batches;
 
 /** Borrows all but the batches. */

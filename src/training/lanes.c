@@ -23,6 +23,7 @@ struct ag_lanes {
   lane *all;       /* [threads of the pool] */
   void (*between)(void *context);
   void *context;
+  ag_shard_change change; /* run is NULL: none */
   ag_gradient_sum *gradients;
   ag_weights *weights;
   /* The work in hand. */
@@ -56,6 +57,14 @@ static void after_backward(void *context, size_t layer)
 {
   const lane *mine = context;
   ag_gradient_sum_add(mine->lanes->gradients, mine->index, layer, mine->workspace);
+  if (mine->index == 0) let_messages_pass(mine->lanes);
+}
+
+/* In passes that learn nothing. */
+static void after_other_backward(void *context, size_t layer)
+{
+  const lane *mine = context;
+  (void)layer;
   if (mine->index == 0) let_messages_pass(mine->lanes);
 }
 
@@ -126,6 +135,11 @@ void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *cont
   self->context = context;
 }
 
+void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
+{
+  self->change = *change;
+}
+
 void ag_lanes_join(ag_lanes *self, ag_gradient_sum *gradients, ag_weights *weights)
 {
   self->gradients = gradients;
@@ -155,7 +169,27 @@ static size_t count_correct(const ag_lanes *self, const lane *mine, const float 
   return correct;
 }
 
-static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
+/* Lets the images become what is to be learnt. An attack that was interrupted has left them
+ * half-way: they are not learnt. */
+static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *samples,
+                              size_t count)
+{
+  const ag_pass_events events = {mine, before_forward, after_other_backward};
+  const ag_training_shard shard = {.lane = mine->index,
+                                   .epoch = self->images->epoch,
+                                   .step = self->images->step,
+                                   .count = count,
+                                   .samples = samples,
+                                   .labels = mine->labels,
+                                   .pixels = mine->pixels,
+                                   .events = &events};
+  if (self->change.run == NULL) return AG_OK;
+  const ag_status status = self->change.run(self->change.context, &shard);
+  if (status != AG_OK) return status;
+  return ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
+}
+
+static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
 {
   const ag_lane_images *batch = self->images;
   const size_t begin = shard * self->shard;
@@ -168,6 +202,8 @@ static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
 
   ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
                           count, mine->pixels, mine->labels);
+  const ag_status status = change_shard(self, mine, samples, count);
+  if (status != AG_OK) return status;
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
   ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
@@ -179,6 +215,7 @@ static void train_shard(const ag_lanes *self, const lane *mine, size_t shard)
   self->correct[shard] = (double)count_correct(self, mine, logits, count);
   ag_network_backward(self->network, mine->workspace, mine->dlogits,
                       ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
+  return AG_OK;
 }
 
 /* Where the first thread has left out a layer, the others may still wait for it there. */
@@ -190,14 +227,16 @@ static void await_all_weights(ag_lanes *self)
 
 static ag_status train_lane(void *context, size_t item, size_t thread)
 {
+  ag_status status = AG_OK;
   ag_lanes *self = context;
   const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
-  size_t shard = shards.first;
   (void)thread;
-  for (; shard < shards.end && !ag_interrupted(); ++shard)
-    train_shard(self, &self->all[item], shard);
+  for (size_t shard = shards.first; status == AG_OK && shard < shards.end; ++shard) {
+    status = ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted")
+                              : train_shard(self, &self->all[item], shard);
+  }
   if (item == 0) await_all_weights(self);
-  return shard == shards.end ? AG_OK : ag_fail(AG_INTERRUPTED, "interrupted");
+  return status;
 }
 
 ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, double *losses,

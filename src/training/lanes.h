@@ -22,6 +22,8 @@ void ag_lanes_destroy(ag_lanes **lanes);
 /** Called between layers by the rank's first thread; NULL: nothing. */
 void ag_lanes_between(ag_lanes *lanes, void (*between)(void *context), void *context);
 
+/** What shards become before they are learnt; copied. At first: what they are. */
+void ag_lanes_change(ag_lanes *lanes, const ag_shard_change *change);
 /** Where gradients go and weights come from, from now on; borrowed. */
 void ag_lanes_join(ag_lanes *lanes, ag_gradient_sum *gradients, ag_weights *weights);
 
@@ -30,7 +32,8 @@ size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
 
 /** This rank's shards of a batch, which ag_gradient_sum_begin has begun: forward, loss, backward.
  *  losses, correct: [shards of the batch] of each of this rank's shards, set.
- *  Fails with AG_INTERRUPTED where the program was asked to stop, some shards being left out. */
+ *  Fails with AG_INTERRUPTED where the program was asked to stop, some shards being left out, and
+ *  as the change of shards does. */
 ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, double *losses,
                          double *correct);
 

@@ -92,6 +92,11 @@ void ag_trainer_between(ag_trainer *self, void (*between)(void *context), void *
   ag_lanes_between(self->lanes, between, context);
 }
 
+void ag_trainer_change(ag_trainer *self, const ag_shard_change *change)
+{
+  ag_lanes_change(self->lanes, change);
+}
+
 /* ---- teams and states ---- */
 
 static ag_status create_team_memory(ag_trainer *self)
@@ -101,7 +106,8 @@ static ag_status create_team_memory(ag_trainer *self)
   self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
   const ag_batches batches = {
       .shard = ag_settings_count(&self->training->settings, "shard"),
-      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest}};
+      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest},
+      .factors = true};
   AG_TRY(
       ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
   AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),
@@ -210,6 +216,19 @@ static double next_rate(const ag_trainer *self)
                           (double)ag_settings_count(&self->training->settings, "epochs"));
 }
 
+/* What messages took since the last time. */
+static void count_exchange(ag_trainer *self)
+{
+  const ag_exchange_seconds gradients =
+      ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
+  const ag_exchange_seconds weights = ag_weights_times(self->weights);
+  const ag_exchange_seconds now = {gradients.hidden + weights.hidden,
+                                   gradients.exposed + weights.exposed};
+  self->position.hidden_seconds += now.hidden - self->counted.hidden;
+  self->position.exposed_seconds += now.exposed - self->counted.exposed;
+  self->counted = now;
+}
+
 /* One step; where it fails, or was interrupted, nothing has changed. */
 static ag_status train_batch(ag_trainer *self)
 {
@@ -230,6 +249,7 @@ static ag_status train_batch(ag_trainer *self)
   position->images += batch.count;
   position->loss += loss;
   position->correct += add_up(self->sums + LOSSES + self->shards, self->shards);
+  count_exchange(self);
   if (self->events->step != NULL) self->events->step(self->events->context, batch.count);
   return AG_OK;
 }
@@ -299,19 +319,6 @@ static void draw_order(ag_trainer *self)
 }
 
 /* ---- the whole ---- */
-
-/* What messages took since the last time. */
-static void count_exchange(ag_trainer *self)
-{
-  const ag_exchange_seconds gradients =
-      ag_exchange_times(ag_gradient_sum_exchange(self->gradients));
-  const ag_exchange_seconds weights = ag_weights_times(self->weights);
-  const ag_exchange_seconds now = {gradients.hidden + weights.hidden,
-                                   gradients.exposed + weights.exposed};
-  self->position.hidden_seconds += now.hidden - self->counted.hidden;
-  self->position.exposed_seconds += now.exposed - self->counted.exposed;
-  self->counted = now;
-}
 
 /* Steps until the epoch ends, one fails, or a pause is wished for. No weights are on their way
  * afterwards. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """check_bench.py ADVGRID: what `advgrid bench` reports is complete and agrees with itself, alone
-and on two ranks. How fast anything is does not matter here."""
+and on two ranks, and so is what `bench --scaling` does. How fast anything is does not matter here."""
 import json
 import math
 import os
@@ -127,5 +127,91 @@ def unknown_words_are_named(program):
             check(result.out == "", f"{result}")
 
 
+# ---- scaling ------------------------------------------------------------------------------
+
+SCALING = "bench", "--scaling", "--threads", "1", *TINY[:-1], "0.05"
+
+
+def check_scaling(report, ranks, teams):
+    for name in "advgrid_version", "git_commit", "cpu", "instructions":
+        check(isinstance(report[name], str) and report[name], f"{name}\n{report}")
+    for name, expected in (("model", "small"), ("shard", 8), ("batch", 20), ("ranks", ranks),
+                           ("threads", 1)):
+        check(report[name] == expected, f"{name}\n{report}")
+    rows = report["scaling"]
+    places = [(row["training"], row["scaling"], row["ranks"], row["batch"]) for row in rows]
+    wanted = [(training, kind, team, 20 * team if kind == "weak" else 20)
+              for training in ("clean", "adversarial") for kind in ("strong", "weak")
+              for team in teams]
+    check(places == wanted, f"rows: {places}")
+    alone = {}
+    for row in rows:
+        check(0 < row["least"] <= row["images_per_second"] <= row["most"], f"{row}")
+        first = alone.setdefault((row["training"], row["scaling"]), row["images_per_second"])
+        check(close(row["speedup"], row["images_per_second"] / first), f"{row}")
+        check(close(row["efficiency"], row["speedup"] / row["ranks"]), f"{row}")
+        step = row["step_seconds"]
+        check(sorted(step) == ["computing", "exposed", "hidden", "idle"], f"{row}")
+        check(step["computing"] > 0 and min(step.values()) >= 0, f"{row}")
+        if row["ranks"] == 1:
+            check(step["exposed"] == step["idle"] == step["hidden"] == 0, f"{row}")
+        else:
+            check(step["exposed"] > 0 and step["hidden"] > 0, f"{row}")
+        # The means of steps, and the median of repeats: of one magnitude, however noisy.
+        whole = step["computing"] + step["exposed"] + step["idle"]
+        check(0.1 < whole * row["images_per_second"] / row["batch"] < 10, f"{row}")
+    check(all(value > 0 for value in report["image_seconds"].values()), f"{report}")
+    check(sorted(report["image_seconds"]) == ["adversarial", "forward", "gradient", "training"],
+          f"{report}")
+
+
+def scaling_on_two_ranks(program):
+    result = program.run(*SCALING, "--json", "-o", "machine.yaml", ranks=2)
+    report = json.loads(result.out)  # printed once
+    check_scaling(report, 2, (1, 2))
+    messages = report["messages"]
+    check(messages["latency_seconds"] > 0 and messages["bytes_per_second"] > 0, f"{messages}")
+    sizes = [row["bytes"] for row in messages["measured"]]
+    check(sizes[0] == 16 and sizes[-1] == 4 << 20 and sizes == sorted(sizes), f"{sizes}")
+    check(all(row["seconds"] > 0 for row in messages["measured"]), f"{messages}")
+    # What plan reads.
+    with open(program.path("machine.yaml")) as file:
+        text = file.read()
+    seconds = report["image_seconds"]["training"]
+    found = [float(line.split()[1]) for line in text.splitlines() if "  training:" in line]
+    check(len(found) == 1 and close(found[0], seconds), f"{seconds}\n{text}")
+    job_path = os.path.join(sys.argv[2], "jobs", "quickstart.yaml")
+    plan = program.run("plan", job_path, "--ranks", "2", "--machine", "machine.yaml")
+    check("measured with small" in plan.out and "guess" not in plan.out, f"{plan}")
+
+
+def scaling_on_other_ranks(program):
+    """One rank, and three, of which teams of one and two leave some out."""
+    report = json.loads(program.run(*SCALING, "--json").out)
+    check_scaling(report, 1, (1,))
+    check(report["messages"] is None, f"{report}")
+    check_scaling(json.loads(program.run(*SCALING, "--json", ranks=3).out), 3, (1, 2, 3))
+
+
+def scaling_fits_a_terminal(program):
+    result = program.run(*SCALING, ranks=2)
+    check(max(map(len, result.out.splitlines())) <= 80, f"long lines\n{result}")
+    for part in ("strong scaling, clean images", "weak scaling, adversarial images", "effic.",
+                 "computing", "exposed", "idle", "hidden", "MB/s", "one image on one thread"):
+        check(part in result.out, f"the table has no '{part}'\n{result}")
+
+
+def scaling_is_refused(program):
+    for more, ranks, expected in ((("--model", "base-norm"), 2, "batch normalisation"),
+                                  (("-o", "machine.yaml"), 0, "there is one rank")):
+        result = program.run(*SCALING, *more, ranks=ranks, code=2)
+        check(len(result.messages()) == 1 and expected in result.messages()[0], f"{result}")
+        check(result.out == "" and not os.listdir(program.folder), f"{result}")
+    # The report is not lost where the machine cannot be written.
+    result = program.run(*SCALING, "-o", "nowhere/machine.yaml", ranks=2, code=1)
+    check("strong scaling" in result.out and "nowhere" in result.messages()[0], f"{result}")
+
+
 main([json_is_complete, ranks_measure_together, other_models, table_fits_a_terminal,
-      kernels_can_be_chosen, unknown_words_are_named])
+      kernels_can_be_chosen, unknown_words_are_named, scaling_on_two_ranks,
+      scaling_on_other_ranks, scaling_fits_a_terminal, scaling_is_refused])

@@ -44,6 +44,12 @@ def command_line_is_refused(program):
             (("verify",), "two result folders are expected"),
             (("verify", "a"), "two result folders are expected"),
             (("verify", "a", "b", "c"), "'c' is more"),
+            (("plan", path, "--ranks", "0"), "--ranks is '0'"),
+            (("plan", path, "--ranks", "1e9"), "--ranks is '1e9'; expected a whole number"),
+            (("plan", path, "-n", "2", "--threads", "none"), "--threads is 'none'"),
+            (("plan", path, "--threads", "2"), "--threads is for a prediction: give --ranks too"),
+            (("plan", path, "--machine", "m"), "--machine is for a prediction: give --ranks too"),
+            (("bench", "-o", "m.yaml"), "--output is for the machine that --scaling measures"),
             (("run", path, "--outptu", "x"), "unrecognized option"),
             (("run", path, "-o"), "requires an argument"),
             (("run", path, "-t", "0"), "--threads is '0'"),
@@ -79,6 +85,72 @@ def plan_prints_a_job_that_reads_back(program):
     again = program.run("plan", program.write("again.yaml", printed))
     check(again.out == result.out, f"the printed job gives another plan\n{result}{again}")
     check(sorted(os.listdir(program.folder)) == ["again.yaml", "job.yaml"], "plan created a file")
+
+
+MACHINE = """cpu: a core of the test
+model: small
+threads: 2
+seconds: {training: 3e-3, adversarial: 2e-2, forward: 1e-3, gradient: 2e-3}
+flops: {forward: 1052672, input_gradient: 1052672, weight_gradient: 1052672}
+latency: 1e-6
+bandwidth: 1e9
+"""
+
+
+def predicted(result):
+    """The rows of a prediction: ranks, hours, efficiency, idle, core-hours."""
+    lines = result.out[:result.out.index("# the job")].splitlines()
+    rows = lines[1 + [line.split()[:2] for line in lines].index(["ranks", "hours"]):]
+    return [[float(word) for word in row.replace("%", "").split()] for row in rows if row]
+
+
+def plan_predicts_hours(program):
+    path = program.write("job.yaml", job())
+    machine = program.write("machine.yaml", MACHINE)
+    plain = program.run("plan", path).out
+    check("hours" not in plain, f"nobody asked for hours\n{plain}")
+    guessed = program.run("plan", path, "--ranks", "6")
+    check("guessed, not measured" in guessed.out, f"{guessed}")
+    check([row[0] for row in predicted(guessed)] == [1, 2, 4, 6], f"{guessed}")
+    result = program.run("plan", path, "--ranks", "4", "--machine", machine, "--threads", "1")
+    check("guess" not in result.out and "a core of the test" in result.out, f"{result}")
+    rows = predicted(result)
+    # 500 images and 100 of validation twice; of each of 120 images at 3 strengths FGSM's and PGD's
+    # five steps, a last look, and four verdicts.
+    seconds = 2 * (500 * 3e-3 + 100 * 1e-3) + 3 * 120 * (6 * 2e-3 + 5 * 1e-3)
+    hours = rows[0][1]
+    check(abs(hours * 3600 / seconds - 1) < 0.01, f"expected {seconds} s\n{result}")
+    check(rows[0][2] > 99 and rows[0][3] < 1, f"one rank does not idle\n{result}")
+    for ranks, took, efficiency, idle, core_hours in rows:
+        check(abs(core_hours / (ranks * took) - 1) < 1e-2, f"core-hours\n{result}")
+        check(abs(efficiency - 100 * hours / core_hours) < 1, f"efficiency\n{result}")
+        check(0 <= idle < 100, f"{result}")
+    check(rows[1][1] < 0.7 * hours, f"two ranks\n{result}")
+    threads = program.run("plan", path, "-n", "1", "-m", machine)  # two, as in the file
+    # Of a block of 40 images, in shards of 8, the first thread takes 24.
+    check(0.5 < predicted(threads)[0][1] / hours < 0.6, f"{result}{threads}")
+    check(1 < predicted(threads)[0][4] / hours < 1.2, f"core-hours\n{threads}")
+    tail = result.out[result.out.index("# the job"):]
+    check(tail == plain[plain.index("# the job"):], f"the job is printed as ever\n{result}")
+
+
+def plan_refuses_other_files(program):
+    path = program.write("job.yaml", job())
+    for name, text, expected in (
+            ("nowhere.yaml", None, "nowhere.yaml"),
+            ("job.yaml", job(), "Unexpected key: name"),
+            ("empty.yaml", "", "empty"),
+            ("binary.yaml", b"\x89HDF\r\n\x1a\n", "binary.yaml"),
+            ("less.yaml", MACHINE.replace("latency: 1e-6\n", ""), "latency"),
+            ("zero.yaml", MACHINE.replace("1e9", "0"), "'bandwidth' is 0; expected a number over 0"),
+            ("more.yaml", MACHINE + "colour: red\n", "colour"),
+            ("word.yaml", MACHINE.replace("1e9", "fast"), "near line 7")):
+        if text is not None:
+            program.write(name, text)
+        result = program.run("plan", path, "--ranks", "2", "--machine", name, code=2)
+        check(len(result.err.splitlines()) == 1, f"{name}: one line\n{result}")
+        check(result.err.startswith("advgrid: ") and expected in result.err, f"{name}\n{result}")
+        check(result.out == "", f"{name}\n{result}")
 
 
 def plan_takes_the_options_of_training(program):
@@ -119,5 +191,6 @@ def default_folder_is_named_after_the_job_file(program):
 
 
 main([help_tells_enough, command_line_is_refused, plan_prints_a_job_that_reads_back,
+      plan_predicts_hours, plan_refuses_other_files,
       plan_takes_the_options_of_training, quickstart_can_be_planned, status_needs_a_result_folder,
       default_folder_is_named_after_the_job_file])

@@ -38,12 +38,34 @@ static void unknown_keys(void **state)
   (void)state;
   fixture both = start();
   const ag_digest stranger = small_key("stranger", 0);
-  for (int kind = AG_RECORD_EPOCH; kind <= AG_RECORD_FAILURE + 1; ++kind)
+  for (int kind = AG_RECORD_EPOCH; kind <= AG_RECORD_FAILURE; ++kind)
     assert_int_equal(take(both.ledger, (ag_record_kind)kind, stranger, "what", 4), AG_OK);
+  assert_int_equal(take(both.ledger, (ag_record_kind)(AG_RECORD_RANKS + 1), stranger, "what", 4),
+                   AG_OK); /* of a later version */
   for (size_t i = 0; i < PLAN_UNITS; ++i)
     assert_int_equal(both.ledger->units[i].progress, AG_PROGRESS_MISSING);
   for (size_t i = 0; i < PLAN_MODELS; ++i)
     assert_int_equal(both.ledger->models[i].progress, AG_PROGRESS_MISSING);
+  finish(&both);
+}
+
+/* Those of the last run that ended. */
+static void ranks(void **state)
+{
+  (void)state;
+  fixture both = start();
+  const ag_rank_times first[] = {{10, 1}, {11, 2}, {12, 3}};
+  const ag_rank_times second[] = {{20, 0.5}};
+  const ag_digest none = {{0}};
+  assert_int_equal(both.ledger->rank_count, 0);
+  assert_int_equal(take(both.ledger, AG_RECORD_RANKS, none, first, sizeof first), AG_OK);
+  assert_int_equal(both.ledger->rank_count, 3);
+  assert_memory_equal(both.ledger->ranks, first, sizeof first);
+  assert_int_equal(take(both.ledger, AG_RECORD_RANKS, none, second, sizeof second), AG_OK);
+  assert_int_equal(both.ledger->rank_count, 1);
+  assert_memory_equal(both.ledger->ranks, second, sizeof second);
+  assert_int_equal(take(both.ledger, AG_RECORD_RANKS, none, first, 0), AG_BAD_STORE);
+  assert_int_equal(take(both.ledger, AG_RECORD_RANKS, none, first, sizeof first - 1), AG_BAD_STORE);
   finish(&both);
 }
 
@@ -271,6 +293,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(empty),
       cmocka_unit_test(unknown_keys),
+      cmocka_unit_test(ranks),
       cmocka_unit_test(every_unit_is_found),
       cmocka_unit_test(failure_then_done),
       cmocka_unit_test(models),

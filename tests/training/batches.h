@@ -53,7 +53,8 @@ static inline batches *batches_start(const ag_network *network, MPI_Comm communi
   b->team = ag_team_of(communicator);
   b->progress = true;
   assert_int_equal(ag_pool_create(threads, &b->pool), AG_OK);
-  if (ag_gradient_sum_create(network, b->pool, &b->team, sizes, &b->sum) != AG_OK) {
+  const ag_batches all = {.shard = 1, .images = {sizes[0], sizes[1]}};
+  if (ag_gradient_sum_create(network, b->pool, &b->team, &all, &b->sum) != AG_OK) {
     fail_msg("%s", ag_message());
   }
   b->partition = ag_gradient_sum_partition(b->sum);
@@ -143,7 +144,7 @@ static inline ag_status batches_lane(void *context, size_t lane, size_t thread)
       batches_add_layer(b, layer, b->parts[shard], target);
       for (size_t turns = (7 * shard + 3 * layer + lane) % 4; turns > 0; --turns)
         sched_yield(); /* so that lanes meet in many ways */
-      ag_gradient_sum_add(b->sum, lane, layer);
+      ag_gradient_sum_add(b->sum, lane, layer, NULL);
       if (lane == 0 && b->progress) ag_gradient_sum_progress(b->sum);
     }
   }

@@ -123,10 +123,11 @@ static void what_was_sent_may_change(void **state)
 /* Each rank knows its own share alone; behind it all know all, and constants stay. */
 static void gather_shares(const ag_team *team, const ag_network *network)
 {
+  static const bool factored[AG_LAYERS_MAXIMUM];
   const size_t floats = ag_network_floats(network);
   ag_partition partition;
   ag_exchange *exchange = NULL;
-  assert_int_equal(ag_partition_create(network, team->size, &partition), AG_OK);
+  assert_int_equal(ag_partition_create(network, team->size, factored, &partition), AG_OK);
   assert_int_equal(ag_exchange_create(team, ag_exchange_gather_messages(&partition), &exchange),
                    AG_OK);
   for (size_t round = 0; round < ROUNDS; ++round) {

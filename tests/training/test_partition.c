@@ -44,7 +44,9 @@ static bool is_of_layer(const ag_parameter *parameter, const char *layer)
 
 static void start(const ag_network *network, size_t ranks, ag_partition *partition)
 {
-  if (ag_partition_create(network, ranks, partition) != AG_OK) fail_msg("%s", ag_message());
+  static const bool factored[AG_LAYERS_MAXIMUM];
+  if (ag_partition_create(network, ranks, factored, partition) != AG_OK)
+    fail_msg("%s", ag_message());
   assert_int_equal(partition->ranks, ranks);
   assert_int_equal(partition->layers, ag_network_layer_count(network));
 }

@@ -179,6 +179,7 @@ static const size_t batch_shards[2] = {4, 4};
 typedef struct step_fixture {
   fixture *f;
   batches *batches;
+  ag_weights *weights;
   ag_stepper *stepper;
   uint64_t steps;
 } step_fixture;
@@ -192,13 +193,17 @@ static step_fixture step_start(const char *averaging)
   all.batches = batches_start(all.f->network, MPI_COMM_SELF, 2, batch_shards);
   assert_int_equal(
       ag_stepper_create(&all.f->training, all.batches->pool, all.f->network, &all.stepper), AG_OK);
-  ag_stepper_join(all.stepper, &all.batches->team, all.batches->sum);
+  assert_int_equal(ag_weights_create(all.f->network, &all.batches->team, all.batches->partition, 2,
+                                     &all.weights),
+                   AG_OK);
+  ag_stepper_join(all.stepper, &all.batches->team, all.batches->sum, all.weights);
   return all;
 }
 
 static void step_stop(step_fixture *all)
 {
   ag_stepper_destroy(&all->stepper);
+  ag_weights_destroy(&all->weights);
   batches_stop(all->batches);
   stop(all->f);
 }
@@ -221,6 +226,9 @@ static double step(step_fixture *all, float scale, float **sums)
   if (sums != NULL) *sums = batches_tree(parts, batch, ag_network_floats(network));
   const double norm = batches_take(all->batches, parts, shards);
   ag_stepper_step(all->stepper, all->steps++, IMAGES, 0.1, norm);
+  for (size_t layer = 0; layer < all->batches->partition->layers; ++layer)
+    ag_weights_await(all->weights, layer, true, NULL, NULL);
+  ag_weights_settle(all->weights);
   batches_free(parts, shards);
   return norm;
 }

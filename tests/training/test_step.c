@@ -13,6 +13,7 @@ typedef struct fixture {
   ag_training training;
   ag_network *network;
   batches *batches;
+  ag_weights *weights;
   ag_stepper *stepper;
   size_t floats;
   uint64_t steps;
@@ -32,7 +33,10 @@ static fixture *start(MPI_Comm communicator, size_t threads, const char *clip,
   if (ag_stepper_create(&f->training, f->batches->pool, f->network, &f->stepper) != AG_OK) {
     fail_msg("%s", ag_message());
   }
-  ag_stepper_join(f->stepper, &f->batches->team, f->batches->sum);
+  assert_int_equal(
+      ag_weights_create(f->network, &f->batches->team, f->batches->partition, threads, &f->weights),
+      AG_OK);
+  ag_stepper_join(f->stepper, &f->batches->team, f->batches->sum, f->weights);
   return f;
 }
 
@@ -40,6 +44,7 @@ static void stop(fixture *f)
 {
   ag_stepper_destroy(&f->stepper);
   assert_null(f->stepper);
+  ag_weights_destroy(&f->weights);
   batches_stop(f->batches);
   ag_network_destroy(&f->network);
   free(f);
@@ -62,6 +67,9 @@ static double step(fixture *f, double rate, bool spread)
   const double norm = batches_take(f->batches, parts, shards_of(f->steps));
   batches_free(parts, shards_of(f->steps));
   ag_stepper_step(f->stepper, f->steps++, IMAGES, rate, norm);
+  for (size_t layer = 0; layer < f->batches->partition->layers; ++layer)
+    ag_weights_await(f->weights, layer, true, NULL, NULL);
+  ag_weights_settle(f->weights);
   return norm;
 }
 

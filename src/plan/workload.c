@@ -1,0 +1,178 @@
+/* A plan as the schedule takes it: costs, shards, and what a team gains. */
+#include "plan/workload.h"
+#include "training/shard_tree.h"
+
+#include <math.h>
+
+size_t ag_work_shard_images(const ag_plan *plan, size_t threads)
+{
+  return threads * ag_settings_count(&plan->job->training.settings, "shard");
+}
+
+static size_t divide_up(size_t count, size_t by)
+{
+  return (count + by - 1) / by;
+}
+
+/* ---- a training step ---- */
+
+/* Parts of a batch's sum that the rank with most of them sends. */
+static size_t most_parts(size_t shards, size_t ranks)
+{
+  size_t most = 1;
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    const ag_shard_range own = ag_shard_share((ag_shard_range){0, shards}, rank, ranks);
+    const size_t parts = ag_shard_roots(shards, own, NULL);
+    if (parts > most) most = parts;
+  }
+  return most;
+}
+
+double ag_step_seconds(const ag_step_cost *cost, size_t ranks)
+{
+  /* Three ranks are no faster on four shards than two. */
+  const size_t shards = divide_up(divide_up(cost->shards, ranks), cost->threads);
+  const double computing = (double)shards * cost->shard_seconds;
+  if (ranks == 1 || cost->bandwidth == 0) return computing;
+  const double others = (double)(ranks - 1);
+  const double way = cost->bytes * others / (double)ranks / cost->bandwidth +
+                     (double)cost->layers * others * cost->latency;
+  const double there = (double)most_parts(cost->shards, ranks) * way;
+  return computing + fmax(0, there - cost->backward_seconds) + way +
+         2 * ceil(log2((double)ranks)) * cost->latency;
+}
+
+/* ---- seconds ---- */
+
+static double flops_of_training(const ag_flops *flops)
+{
+  return flops->forward + flops->input_gradient + flops->weight_gradient;
+}
+
+/* Seconds of one image on one thread. */
+typedef struct rates {
+  double training, forward, gradient;
+} rates;
+
+/* A network takes as much longer than the one that was measured as it has more operations. */
+static rates rates_of(const ag_cluster *cluster, const ag_flops *flops)
+{
+  const ag_flops *measured = &cluster->flops;
+  return (rates){
+      .training = cluster->seconds.training * flops_of_training(flops) /
+                  flops_of_training(measured),
+      .forward = cluster->seconds.forward * flops->forward / measured->forward,
+      .gradient = cluster->seconds.gradient * (flops->forward + flops->input_gradient) /
+                  (measured->forward + measured->input_gradient),
+  };
+}
+
+/* Of a model's steps; cluster NULL: by its operations, without messages. */
+static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, size_t threads,
+                              const ag_cluster *cluster)
+{
+  const ag_settings *training = &plan->job->training.settings;
+  const size_t batch = ag_settings_count(training, "batch");
+  const size_t shard = ag_minimum(ag_settings_count(training, "shard"), batch);
+  ag_step_cost cost = {.shards = divide_up(batch, shard), .threads = threads, .shard_seconds = 1};
+  if (cluster == NULL || model->from_file) return cost;
+  const double gradients = model->pass.input_gradient + model->pass.weight_gradient;
+  cost.shard_seconds = (double)shard * rates_of(cluster, &model->pass).training;
+  cost.backward_seconds = cost.shard_seconds * gradients / flops_of_training(&model->pass);
+  cost.bytes = sizeof(float) * (double)model->floats;
+  cost.layers = model->learning_layers;
+  cost.latency = cluster->latency;
+  cost.bandwidth = cluster->bandwidth;
+  return cost;
+}
+
+/* Of one rank. */
+static double training_seconds(const ag_plan *plan, const ag_model_unit *model, size_t threads,
+                               const ag_cluster *cluster)
+{
+  if (cluster == NULL) return model->flops / AG_NOMINAL_FLOPS;
+  if (model->from_file) return 0;
+  const ag_settings *training = &plan->job->training.settings;
+  const ag_step_cost step = step_cost(plan, model, threads, cluster);
+  const double validation = (double)plan->dataset.validation.count *
+                            rates_of(cluster, &model->pass).forward / (double)threads;
+  const double steps = (double)plan->dataset.training.count /
+                       (double)ag_settings_count(training, "batch");
+  return (double)ag_settings_count(training, "epochs") *
+         (steps * ag_step_seconds(&step, 1) + validation);
+}
+
+static double unit_seconds(const ag_plan *plan, const ag_unit *unit, size_t threads,
+                           const ag_cluster *cluster)
+{
+  if (cluster == NULL) return unit->flops / AG_NOMINAL_FLOPS;
+  const ag_point *point = &plan->points[unit->point];
+  const rates each = rates_of(cluster, &plan->models[point->model].pass);
+  const size_t shard = ag_work_shard_images(plan, 1);
+  const size_t images = ag_work_shard_images(plan, threads);
+  const size_t in_turn = unit->count / images * shard + ag_minimum(unit->count % images, shard);
+  return (double)in_turn * ((double)point->passes.gradients * each.gradient +
+                            (double)point->passes.forwards * each.forward);
+}
+
+/* ---- the whole ---- */
+
+/* Of the model that takes longest to train: all share the table. */
+static void fill_speedup(const ag_plan *plan, size_t threads, const ag_cluster *cluster,
+                         ag_work *work)
+{
+  size_t longest = 0;
+  for (size_t i = 0; i < plan->model_count; ++i) {
+    if (work->models[i].seconds > work->models[longest].seconds) longest = i;
+  }
+  const ag_step_cost cost = step_cost(plan, &plan->models[longest], threads, cluster);
+  const double alone = ag_step_seconds(&cost, 1);
+  for (size_t k = 1; k <= work->load.largest; ++k) {
+    /* No team is larger than there are ranks. */
+    work->speedup[k] = k <= work->load.ranks ? alone / ag_step_seconds(&cost, k)
+                                             : work->speedup[k - 1];
+  }
+}
+
+ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
+                         const ag_cluster *cluster, ag_work *work)
+{
+  ag_status status = AG_OK;
+  const ag_settings *training = &plan->job->training.settings;
+  const size_t images = ag_work_shard_images(plan, threads);
+  const size_t shards =
+      divide_up(ag_settings_count(training, "batch"), ag_settings_count(training, "shard"));
+  *work =
+      (ag_work){.load = {.model_count = plan->model_count,
+                         .unit_count = plan->unit_count,
+                         .ranks = ranks,
+                         .ranks_per_model = ag_settings_count(&plan->job->run, "ranks_per_model"),
+                         .largest = shards}};
+  AG_TRY(ag_allocate(plan->model_count, sizeof *work->models, &work->models));
+  AG_TRY(ag_allocate(plan->unit_count, sizeof *work->units, &work->units));
+  AG_TRY(ag_allocate(shards + 1, sizeof *work->speedup, &work->speedup));
+  for (size_t i = 0; i < plan->model_count; ++i) {
+    const ag_model_unit *model = &plan->models[i];
+    work->models[i] = (ag_model_work){.seconds = training_seconds(plan, model, threads, cluster),
+                                      .ready = model->from_file};
+  }
+  for (size_t i = 0; i < plan->unit_count; ++i) {
+    const ag_unit *unit = &plan->units[i];
+    work->units[i] = (ag_unit_work){.model = plan->points[unit->point].model,
+                                    .seconds = unit_seconds(plan, unit, threads, cluster),
+                                    .shards = divide_up(unit->count, images)};
+  }
+  fill_speedup(plan, threads, cluster, work);
+  work->load.models = work->models;
+  work->load.units = work->units;
+  work->load.speedup = work->speedup;
+cleanup:
+  return status;
+}
+
+void ag_work_clear(ag_work *work)
+{
+  ag_release(&work->speedup);
+  ag_release(&work->units);
+  ag_release(&work->models);
+}

@@ -1,0 +1,89 @@
+/* The benchmark of scaling: its parts, and what they find. */
+#ifndef ADVGRID_RUN_BENCH_SCALING_H
+#define ADVGRID_RUN_BENCH_SCALING_H
+
+#include "run/bench.h"
+
+/* ---- training on a team ------------------------------------------------------------------- */
+
+/* Seconds of a step, the mean over the ranks of a team and over steps. But for `hidden`, which goes
+ * on while something is computed, they add up to the step. */
+typedef struct ag_bench_split {
+  double computing;
+  double hidden, exposed; /* messages on their way, and waited for */
+  double idle;            /* waiting for ranks that compute still */
+} ag_bench_split;
+
+typedef struct ag_bench_steps {
+  ag_bench_rate images; /* a second */
+  ag_bench_split split;
+} ag_bench_steps;
+
+/** Training steps of the setting's team with the batch of its request, for about its seconds.
+ *  change: of each shard before it is learnt; NULL: none.
+ *  What a rank waits in a step is split by the rank that waits least in it, which came last: that
+ *  one waits for messages alone, and what others wait longer they wait for it. Where ranks come
+ * last by turns within a step, some idling is taken for messages. Collective over the team. */
+ag_status ag_bench_team_steps(const ag_bench_setting *setting, ag_pool *pool,
+                              const ag_shard_change *change, ag_bench_steps *steps);
+
+/* What makes shards adversarial. */
+typedef struct ag_bench_adversary ag_bench_adversary;
+
+/** For a pool of `threads`, and shards of up to `shard` images. network: borrowed. */
+ag_status ag_bench_adversary_create(const ag_network *network, size_t threads, size_t shard,
+                                    ag_bench_adversary **adversary);
+void ag_bench_adversary_destroy(ag_bench_adversary **adversary);
+/** PGD of seven steps of 2/255 within 8/255, as Madry et al. 2018 (arXiv:1706.06083) train on
+ *  CIFAR-10, all of them on every image: the attack of that name lets images go that have fallen,
+ *  which with a network that was not trained are nearly all. */
+ag_shard_change ag_bench_adversary_change(ag_bench_adversary *adversary);
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+enum { AG_BENCH_MESSAGE_SIZES = 10 };
+
+typedef struct ag_bench_messages {
+  double bytes[AG_BENCH_MESSAGE_SIZES], seconds[AG_BENCH_MESSAGE_SIZES]; /* one way, medians */
+  double latency, bandwidth;
+} ag_bench_messages;
+
+/** Messages to and fro between the first rank and the last, which are on two hosts where there are
+ *  two. At least two ranks; the others return at once. messages: set on those two. Collective. */
+ag_status ag_bench_messages_measure(const ag_team *team, ag_bench_messages *messages);
+
+/** Fits time = latency + bytes / bandwidth to count (> 1) messages by least squares of
+ *    (latency + bytes / bandwidth - seconds) / seconds
+ *  so that the short ones count as much as the long. seconds > 0, bytes: not all the same. Where
+ *  noise would make a number that is not over 0, latency is that of the shortest message, bandwidth
+ *  that of the longest. */
+void ag_bench_messages_fit(size_t count, const double *bytes, const double *seconds,
+                           double *latency, double *bandwidth);
+
+/* ---- report ------------------------------------------------------------------------------------
+ */
+
+typedef struct ag_bench_scaling_row {
+  bool adversarial, weak;
+  size_t ranks, batch;
+  ag_bench_steps steps;
+  double speedup, efficiency; /* against one rank */
+} ag_bench_scaling_row;
+
+enum { AG_BENCH_TEAMS_MAXIMUM = 33, AG_BENCH_SCALING_ROWS = 4 * AG_BENCH_TEAMS_MAXIMUM };
+
+typedef struct ag_bench_scaling_report {
+  size_t threads; /* of a rank */
+  size_t row_count;
+  ag_bench_scaling_row rows[AG_BENCH_SCALING_ROWS]; /* clean first, of each strong scaling first */
+  bool has_messages;                                /* there are two ranks */
+  ag_bench_messages messages;
+  ag_cluster cluster;
+} ag_bench_scaling_report;
+
+ag_status ag_bench_scaling_table(const ag_bench_setting *setting,
+                                 const ag_bench_scaling_report *report, ag_text *text);
+ag_status ag_bench_scaling_json(const ag_bench_setting *setting,
+                                const ag_bench_scaling_report *report, ag_text *text);
+
+#endif
