@@ -178,11 +178,13 @@ static void take_part(ag_coordinator *self, size_t rank, ag_report *report)
     check(self, ag_records_part(self->records, rank, report));
     return;
   }
+  /* Other parts of it may have closed it before. */
+  const bool open = ag_schedule_unit_state(self->schedule, unit) == AG_WORK_OPEN;
   ag_schedule_part_failed(self->schedule, rank, unit, report->first_shard);
   if (status == AG_INTERRUPTED) return;
   if (!is_own_fault(status)) {
     give_up(self, status, report->message);
-  } else if (!self->stopping) {
+  } else if (open && !self->stopping) {
     const bool closed = ag_schedule_unit_state(self->schedule, unit) == AG_WORK_FAILED;
     check(self, ag_records_part_failed(self->records, report, closed));
   }

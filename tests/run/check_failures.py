@@ -7,7 +7,8 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import check, job, main, require, rows, samples, units
+from support.runner import (FAILED, check, job, journal, main, recorded, require, rows, samples,
+                            units)
 
 require("h5py")
 import h5py
@@ -21,6 +22,42 @@ def train(program, name="trained", **changes):
     return program.path(name, "models", "none.h5")
 
 
+def check_told_twice(result, what):
+    """What failed was tried once more, and failed again."""
+    lines = [line.split("  ", 1)[1] for line in result.err.splitlines() if f"  {what} failed" in line]
+    first, second = f"{what} failed and is tried once more: ", f"{what} failed: "
+    check(len(lines) == 2 and lines[0].startswith(first) and lines[1].startswith(second),
+          f"{what} is not told as tried twice\n{result}")
+
+
+def units_that_fail_leave_the_others(program):
+    """A model whose logits are not finite for any image: its units fail one by one."""
+    model = train(program)
+    shutil.copy(model, program.path("broken.h5"))
+    with h5py.File(program.path("broken.h5"), "r+") as file:
+        for name in file:
+            if "weight" in file[name] and name != "normalize":
+                file[name]["weight"][...] = 1e30 * file[name]["weight"][...]
+    defenses = f"[{{kind: none, name: broken, file: broken.h5}}, {{kind: none, file: {model}}}]"
+    path = program.write("job.yaml", job(defenses=defenses, epsilons="[0, 8/255]"))
+    for ranks in 1, 3:
+        out = program.path(f"on-{ranks}")
+        result = program.run("run", path, "-o", out, "-t", 1, ranks=ranks, code=1)
+        for attack in "fgsm", "pgd":
+            for first in 0, 40, 80:
+                check_told_twice(result, f"broken, {attack} at epsilon 8/255, images {first} to "
+                                         f"{first + 39}")
+        reasons = [payload.decode() for kind, _, payload in journal(out) if kind == FAILED]
+        check(len(reasons) == len(set(recorded(out, FAILED))) == 12, f"{len(reasons)} failures")
+        check(all("a logit is not finite" in reason for reason in reasons), f"{reasons}")
+        check(len(units(out)) == len(set(units(out))) == 12, f"{len(units(out))} units")
+        check(result.messages() == ["advgrid: 12 models or units failed; run the command again to "
+                                    "retry"], f"{result}")
+        with h5py.File(os.path.join(out, "results.h5")) as file:
+            status = file["grid/status"][:]
+            check((status[0] == 2).all() and (status[1] == 1).all(), f"grid/status {status}")
+
+
 def diverging_model_leaves_the_others(program):
     model = train(program)
     tame = f"{{kind: none, name: tame, file: {model}}}"
@@ -29,8 +66,9 @@ def diverging_model_leaves_the_others(program):
     for ranks in 1, 2, 3:
         out = program.path(f"on-{ranks}")
         result = program.run("run", path, "-o", out, ranks=ranks, code=1)
-        check("wild failed" in result.err and "epoch" in result.err and "step" in result.err,
-              f"the failure on {ranks} ranks is not told\n{result}")
+        check_told_twice(result, "wild")
+        check("epoch" in result.err and "step" in result.err, f"where it failed\n{result}")
+        check(len(recorded(out, FAILED)) == 1, "a failure is recorded when it is final")
         check(len(result.messages()) == 1, f"expected one message of the end\n{result}")
         check("failed" in result.out, f"the table\n{result}")
         table = {(row["defense"], row["attack"], float(row["epsilon"])) for row in rows(out)
@@ -96,6 +134,6 @@ def changed_model_file_is_another_model(program):
     check(samples(out) != before, "the outcomes of the old model file are still there")
 
 
-main([diverging_model_leaves_the_others, failure_is_tried_again, missing_model_file_is_named,
+main([diverging_model_leaves_the_others, units_that_fail_leave_the_others, failure_is_tried_again, missing_model_file_is_named,
       wrong_model_file_is_named, missing_model_is_trained_again,
       changed_model_file_is_another_model])

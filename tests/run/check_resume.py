@@ -6,12 +6,11 @@ import shutil
 import signal
 import socket
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import (Failure, check, check_same_samples, job, journal, main, require, rows,
-                            samples, units)
+from support.runner import (EPOCH, MODEL, RANKS, RUN, check, check_same_samples, job, journal, main,
+                            processes, recorded, require, rows, samples, units, wait_until)
 
 require("h5py")
 
@@ -19,7 +18,7 @@ ATTACKS = "[{kind: fgsm}, {kind: pgd, steps: 20, restarts: 2}]"
 
 
 def models(folder):
-    return [key for kind, key, _ in journal(folder) if kind == 3]
+    return recorded(folder, MODEL)
 
 
 def again_does_nothing(program):
@@ -29,24 +28,13 @@ def again_does_nothing(program):
     program.run("run", path, "-o", out, ranks=3)
     after = journal(out)
     check(len(units(out)) == 18, f"{len(units(out))} units")
-    check(len(after) == len(before) + 1, "the journal grew by more than the start of a run")
+    check([kind for kind, _, _ in after[len(before):]] == [RUN, RANKS],
+          "the journal grew by more than the start and the end of a run")
     check(after[:len(before)] == before, "the journal's first records changed")
     check_same_samples(samples(out), first, "run again")
     check(rows(out) == table, "the table changed")
     status = program.run("status", out).out
     check("18 of 18 done" in status and "100.0 %" in status, status)
-
-
-def wait_for_units(program, process, out, count):
-    """Waits until the journal has so many units; the run must still be going on."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if os.path.exists(os.path.join(out, "journal")) and len(units(out)) >= count:
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.005)
-    raise Failure(f"no {count} units before the end\n{program.wait(process)}")
 
 
 def killed_and_continued(program):
@@ -59,7 +47,7 @@ def killed_and_continued(program):
     out = program.path("out")
     for count in 10, 50:  # killed twice
         process = program.start("run", path, "-o", out, "-t", "1")
-        wait_for_units(program, process, out, count)
+        wait_until(program, process, lambda: len(units(out)) >= count, f"{count} units")
         program.kill(process)
         done = len(units(out))
         check(count <= done < every, f"{done} units at the kill: too late to learn anything")
@@ -73,17 +61,11 @@ def killed_and_continued(program):
     check_same_samples(samples(out), want, "killed and continued")
 
 
-def children(process):
-    """The processes that mpirun started on this machine."""
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-        return [int(child) for child in file.read().split()]
-
-
 def a_rank_that_dies_loses_its_unit_alone(program):
     path, out = program.write("job.yaml", job(attacks=ATTACKS, block=16, images=320)), "out"
     process = program.start("run", path, "-o", out, "-t", "1", ranks=2)
-    wait_for_units(program, process, program.path(out), 10)
-    os.kill(max(children(process)), signal.SIGKILL)
+    wait_until(program, process, lambda: len(units(program.path(out))) >= 10, "10 units")
+    os.kill(processes(process)[1], signal.SIGKILL)
     check(program.wait(process).code != 0, "a run that lost a rank says that it is done")
     done = len(units(program.path(out)))
     program.run("run", path, "-o", out, ranks=3)
@@ -94,9 +76,7 @@ def a_rank_that_dies_loses_its_unit_alone(program):
 def one_run_at_a_time(program):
     path, out = program.write("job.yaml", job(epochs=30)), program.path("out")
     process = program.start("run", path, "-o", out, "-t", "1")
-    end = time.monotonic() + 60
-    while time.monotonic() < end and not os.path.exists(os.path.join(out, "job.yaml")):
-        time.sleep(0.01)
+    wait_until(program, process, lambda: os.path.exists(os.path.join(out, "job.yaml")), "job.yaml")
     result = program.run("run", path, "-o", out, code=1)
     check(len(result.messages()) == 1 and "another advgrid" in result.err, f"{result}")
     check(f"process {process.pid} on {socket.gethostname()}, since 2" in result.err, f"{result}")
@@ -112,12 +92,7 @@ def killed_in_training(program):
     """Nothing of a model that was cut off counts, and no part of a file lies in its place."""
     path, out = program.write("job.yaml", job(epochs=40)), program.path("out")
     process = program.start("run", path, "-o", out, "-t", "1")
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        if os.path.exists(os.path.join(out, "journal")):
-            if sum(kind == 2 for kind, _, _ in journal(out)) >= 2:
-                break
-        time.sleep(0.01)
+    wait_until(program, process, lambda: len(recorded(out, EPOCH)) >= 2, "two epochs")
     program.kill(process)
     check(models(out) == [] and units(out) == [], "records of what was not done")
     check(os.listdir(os.path.join(out, "models")) == [], "a model file before its time")
@@ -128,8 +103,10 @@ def torn_record_is_left_out(program):
     path, out = program.write("job.yaml", job()), program.path("out")
     program.run("run", path, "-o", out, ranks=1)
     want = samples(out)
+    kind, _, payload = journal(out)[-1]
+    check(kind == RANKS, "the record of a run's end")
     with open(os.path.join(out, "journal"), "r+b") as file:
-        file.truncate(os.path.getsize(file.name) - 5)
+        file.truncate(os.path.getsize(file.name) - (64 + len(payload)) - 5)
     check(len(units(out)) == 17, "the last unit should be torn")
     program.run("run", path, "-o", out, ranks=2)
     keys = units(out)

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 TIMEOUT = 120
-EPOCH, MODEL, UNIT, FAILED, RANKS = 2, 3, 4, 5, 6  # what the journal's records are of
+RUN, EPOCH, MODEL, UNIT, FAILED, RANKS = range(1, 7)  # what the journal's records are of
 SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
 
 
@@ -61,6 +61,7 @@ class Program:
             # Open MPI keeps memory until the end. What is undefined must still be seen.
             ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
         self.environment.pop("ADVGRID_CIFAR10", None)
+        self.user = None  # who commands are run as, where this script is root's
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -83,7 +84,8 @@ class Program:
         out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
         process = subprocess.Popen(self.command(ranks, arguments), stdout=out, stderr=err,
                                    stdin=subprocess.DEVNULL, cwd=self.folder,
-                                   env=self.environment, start_new_session=True)
+                                   env=self.environment, start_new_session=True,
+                                   user=self.user)
         process.files, process.started = (out, err), time.monotonic()
         return process
 
