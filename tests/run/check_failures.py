@@ -24,7 +24,8 @@ def train(program, name="trained", **changes):
 
 def check_told_twice(result, what):
     """What failed was tried once more, and failed again."""
-    lines = [line.split("  ", 1)[1] for line in result.err.splitlines() if f"  {what} failed" in line]
+    lines = [line.split("  ", 1)[1] for line in result.err.splitlines()
+             if f"  {what} failed" in line]
     first, second = f"{what} failed and is tried once more: ", f"{what} failed: "
     check(len(lines) == 2 and lines[0].startswith(first) and lines[1].startswith(second),
           f"{what} is not told as tried twice\n{result}")
@@ -134,6 +135,6 @@ def changed_model_file_is_another_model(program):
     check(samples(out) != before, "the outcomes of the old model file are still there")
 
 
-main([diverging_model_leaves_the_others, units_that_fail_leave_the_others, failure_is_tried_again, missing_model_file_is_named,
-      wrong_model_file_is_named, missing_model_is_trained_again,
+main([diverging_model_leaves_the_others, units_that_fail_leave_the_others, failure_is_tried_again,
+      missing_model_file_is_named, wrong_model_file_is_named, missing_model_is_trained_again,
       changed_model_file_is_another_model])

@@ -1,5 +1,6 @@
 """What the tests of the whole program share: running it, under mpirun or alone, and reading the
 folders that it leaves. Every command is bounded in time."""
+import atexit
 import hashlib
 import os
 import shutil
@@ -121,6 +122,22 @@ class Program:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+REFERENCES = {}
+
+
+def check_same_as_alone(program, text, got):
+    """The folder verifies against one of the same job that was run once and left alone; a script
+    runs each such job once."""
+    if text not in REFERENCES:
+        alone = Program(program.binary)
+        atexit.register(alone.remove)
+        os.chmod(alone.folder, 0o755)  # for tests that run as somebody else
+        alone.run("run", alone.write("job.yaml", text), "-o", "out", "-t", 1, ranks=2)
+        REFERENCES[text] = alone.path("out")
+    result = program.run("verify", REFERENCES[text], got, code=None)
+    check(result.code == 0 and result.out.startswith("equal: "), f"{result}")
+
+
 def main(tests):
     """Runs the tests of a script on the binary its first argument names, and reports them."""
     failed = 0
@@ -165,10 +182,12 @@ evaluation: {{images: {images}, block: {block}}}
 
 def grid(training_images=203, steps=4, **changes):
     """A job with a bit of everything: two models to train, clipping, averaging, augmentation, noise
-    in training and under attack, batches that are no multiple of the shard nor divide the images."""
+    in training and under attack, batches that no shard divides and that do not divide the images.
+    """
     return job(name="grid", training_images=training_images, batch=27, shard=4, block=20,
                training="  clip: 0.5\n  averaging: 0.9\n  augmentation: [flip, crop]",
-               defenses="[{kind: none}, {kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}]",
+               defenses="[{kind: none}, "
+                        "{kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}]",
                attacks=f"[{{kind: fgsm}}, {{kind: pgd, steps: {steps}, restarts: 2}}]",
                **{"images": 50, **changes})
 
