@@ -162,8 +162,9 @@ static ag_layer_call call_of(const ag_network *network, ag_workspace *workspace,
   };
 }
 
-/* True where the weights are prepared for such a pass; without batch normalisation any will do. */
-static bool is_ready(const ag_network *network, bool training)
+/* True where the weights are prepared for such a pass; without batch normalisation any will do.
+ * Only asserted. */
+static bool __attribute__((unused)) is_ready(const ag_network *network, bool training)
 {
   if (!network->folds) return network->ready != AG_READY_FOR_NOTHING;
   return network->ready == (training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION);

@@ -1,15 +1,15 @@
 /* Doing parts of units of attack. The network and the threads' evaluators are kept from part to
  * part and changed where the next has another model or another attack. */
+#include "run/attacks.h"
 #include "plan/workload.h"
 #include "run/models.h"
-#include "run/worker.h"
 
 #include <string.h>
 
 static const size_t NONE = (size_t)-1;
 
 struct ag_attacker {
-  ag_worker *worker;
+  ag_desk *desk;
   const ag_plan *plan;
   const ag_dataset *dataset;
   ag_pool *pool;
@@ -33,16 +33,16 @@ static void unload_attack(ag_attacker *self)
   self->attack = NONE;
 }
 
-ag_status ag_attacker_create(ag_worker *worker, ag_attacker **out)
+ag_status ag_attacker_create(ag_desk *desk, ag_attacker **out)
 {
   ag_status status = AG_OK;
   ag_attacker *self = NULL;
-  const ag_session *session = worker->session;
+  const ag_session *session = desk->session;
   const size_t threads = ag_pool_threads(session->pool);
   *out = NULL;
   AG_TRY(ag_allocate(1, sizeof *self, &self));
   *self = (ag_attacker){
-      .worker = worker,
+      .desk = desk,
       .plan = session->plan,
       .dataset = &session->dataset,
       .pool = session->pool,
@@ -77,8 +77,7 @@ static ag_status load_model(ag_attacker *self, size_t model)
   unload_attack(self);
   ag_network_destroy(&self->network);
   self->model = NONE;
-  AG_TRY(
-      ag_model_path(self->plan, model, self->worker->session->request->folder, sizeof path, path));
+  AG_TRY(ag_model_path(self->plan, model, self->desk->session->request->folder, sizeof path, path));
   AG_TRY(ag_network_create(&self->plan->models[model].layers, self->dataset->shape,
                            self->dataset->classes, &self->network));
   AG_TRY(ag_model_load(self->network, path, NULL));
@@ -92,7 +91,7 @@ cleanup:
 static void before_layer(void *context, size_t layer)
 {
   (void)layer;
-  ag_worker_between(context);
+  ag_desk_between(context);
 }
 
 static ag_status load_attack(ag_attacker *self, size_t attack)
@@ -100,7 +99,7 @@ static ag_status load_attack(ag_attacker *self, size_t attack)
   ag_status status = AG_OK;
   const ag_job *job = self->plan->job;
   const ag_model_unit *model = &self->plan->models[self->model];
-  const ag_pass_events events = {self->worker, before_layer, before_layer};
+  const ag_pass_events events = {self->desk, before_layer, before_layer};
   if (self->attack == attack) return AG_OK;
   unload_attack(self);
   for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
@@ -138,14 +137,14 @@ static ag_status run_shards(ag_attacker *self, ag_attack_cost *cost)
 void ag_attacker_run(ag_attacker *self)
 {
   ag_status status = AG_OK;
-  const ag_order_message *order = &self->worker->order.head;
+  const ag_order_message *order = &self->desk->order.head;
   const ag_unit *unit = &self->plan->units[order->unit];
   const ag_point *point = &self->plan->points[unit->point];
   const size_t images = ag_work_shard_images(self->plan, ag_pool_threads(self->pool));
   const size_t begin = order->first_shard * images;
   const double start = ag_clock_seconds();
-  ag_report *report = self->worker->report;
-  ag_worker_report_start(self->worker, AG_REPORT_PART, order->unit);
+  ag_report *report = self->desk->report;
+  ag_desk_report_start(self->desk, AG_REPORT_PART, order->unit);
   report->first_shard = order->first_shard;
   report->first = (uint32_t)begin;
   self->first = unit->first + begin;
@@ -161,6 +160,6 @@ void ag_attacker_run(ag_attacker *self)
   report->digest = self->digest;
 cleanup:
   report->seconds = ag_clock_seconds() - start;
-  ag_worker_report_status(self->worker, status);
-  ag_worker_report_send(self->worker);
+  ag_desk_report_status(self->desk, status);
+  ag_desk_report_send(self->desk);
 }

@@ -1,8 +1,8 @@
 /* Training a model in a team. A team trains in segments; between two of them its leader asks the
  * coordinator how to go on, and tells the others: as they are, as another team, or not at all. */
+#include "run/teamwork.h"
 #include "plan/workload.h"
 #include "run/models.h"
-#include "run/worker.h"
 
 #include <math.h>
 
@@ -13,7 +13,7 @@ static const double CHECKPOINT_SHARE = 0.02;
 typedef enum word { GO_ON, REGROUP, LEAVE } word;
 
 typedef struct teamwork {
-  ag_worker *worker;
+  ag_desk *desk;
   ag_session *session;
   size_t model;
   ag_network *network;
@@ -35,14 +35,14 @@ static void step_done(void *context, size_t images)
 {
   const teamwork *self = context;
   if (!is_leader(self)) return;
-  self->worker->images += images;
-  self->worker->flops += self->flops_per_image * (double)images;
+  self->desk->images += images;
+  self->desk->flops += self->flops_per_image * (double)images;
 }
 
 static ag_status epoch_done(void *context, const ag_epoch *row)
 {
   const teamwork *self = context;
-  if (is_leader(self)) ag_worker_report_epoch(self->worker, self->model, row);
+  if (is_leader(self)) ag_desk_report_epoch(self->desk, self->model, row);
   return AG_OK;
 }
 
@@ -93,16 +93,16 @@ static ag_status create(teamwork *self, bool begins)
   AG_TRY(ag_model_network_create(session, self->model, &self->network));
   AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
                            session->pool, self->network, &self->trainer));
-  ag_trainer_between(self->trainer, ag_worker_between, self->worker);
+  ag_trainer_between(self->trainer, ag_desk_between, self->desk);
   if (begins) AG_TRY(restore(self));
 cleanup:
   return status;
 }
 
-/* Makes the team that is in the worker's order; collective over it. */
+/* Makes the team that is in the desk's order; collective over it. */
 static void form_team(teamwork *self)
 {
-  const ag_worker_order *order = &self->worker->order;
+  const ag_desk_order *order = &self->desk->order;
   MPI_Comm all = self->session->team.communicator;
   MPI_Comm communicator = MPI_COMM_NULL;
   MPI_Group everyone;
@@ -114,8 +114,8 @@ static void form_team(teamwork *self)
   MPI_Group_free(&members);
   MPI_Group_free(&everyone);
   self->team = ag_team_of(communicator);
-  self->team.waiting = ag_worker_between; /* for others of the team, who may wait for this rank */
-  self->team.context = self->worker;
+  self->team.waiting = ag_desk_between; /* for others of the team, who may wait for this rank */
+  self->team.context = self->desk;
 }
 
 static void leave_team(teamwork *self)
@@ -132,7 +132,7 @@ static void save_checkpoint(teamwork *self)
   const ag_model_unit *unit = &session->plan->models[self->model];
   const double start = ag_clock_seconds();
   ag_trainer_collect(self->trainer);
-  if (is_leader(self) && ag_worker_epochs_recorded(self->worker)) {
+  if (is_leader(self) && ag_desk_epochs_recorded(self->desk)) {
     const ag_checkpoint checkpoint = {.key = unit->key, .state = ag_trainer_state(self->trainer)};
     if (ag_checkpoint_save(session->request->folder, unit->name, &checkpoint) != AG_OK) {
       ag_log("%s goes on without a checkpoint: %s", unit->name, ag_message());
@@ -159,26 +159,26 @@ static int hear(const teamwork *self, int number)
   MPI_Ibcast(&number, 1, MPI_INT, 0, self->team.communicator, &request);
   MPI_Test(&request, &come, MPI_STATUS_IGNORE);
   while (!come) {
-    ag_worker_between(self->worker);
+    ag_desk_between(self->desk);
     MPI_Test(&request, &come, MPI_STATUS_IGNORE);
   }
   return number;
 }
 
-/* The leader asks; the order that comes stays the worker's where it is for another team. */
+/* The leader asks; the order that comes stays the desk's where it is for another team. */
 static word ask(teamwork *self)
 {
   const ag_training_position position = ag_trainer_state(self->trainer).position;
   const double batch = (double)ag_settings_count(&self->session->job->training.settings, "batch");
-  const ag_worker_order *order = &self->worker->order;
-  ag_worker_report_start(self->worker, AG_REPORT_SEGMENT, self->model);
-  self->worker->report->flops = fmax(0, self->session->plan->models[self->model].flops -
-                                            self->flops_per_image * batch * (double)position.steps);
-  ag_worker_report_send(self->worker);
-  ag_worker_wait(self->worker);
+  const ag_desk_order *order = &self->desk->order;
+  ag_desk_report_start(self->desk, AG_REPORT_SEGMENT, self->model);
+  self->desk->report->flops = fmax(0, self->session->plan->models[self->model].flops -
+                                          self->flops_per_image * batch * (double)position.steps);
+  ag_desk_report_send(self->desk);
+  ag_desk_wait(self->desk);
   if (order->head.kind != AG_ORDER_TRAIN || order->head.model != self->model) return LEAVE;
   if (!order->head.same_team) return REGROUP;
-  ag_worker_take(self->worker);
+  ag_desk_take(self->desk);
   return GO_ON;
 }
 
@@ -203,10 +203,10 @@ static void report_end(teamwork *self, ag_status status)
   ag_digest digest = {{0}};
   if (status == AG_OK) status = ag_network_digest(self->network, &digest);
   if (status == AG_OK) status = ag_model_write(session, self->model, self->network);
-  ag_worker_report_start(self->worker, AG_REPORT_MODEL, self->model);
-  ag_worker_report_status(self->worker, status);
-  self->worker->report->digest = digest;
-  ag_worker_report_send(self->worker);
+  ag_desk_report_start(self->desk, AG_REPORT_MODEL, self->model);
+  ag_desk_report_status(self->desk, status);
+  self->desk->report->digest = digest;
+  ag_desk_report_send(self->desk);
 }
 
 /* The team stops where it can go on later. */
@@ -214,9 +214,9 @@ static void report_interruption(teamwork *self)
 {
   save_checkpoint(self);
   if (!is_leader(self)) return;
-  ag_worker_report_start(self->worker, AG_REPORT_SEGMENT, self->model);
-  ag_worker_report_status(self->worker, AG_INTERRUPTED);
-  ag_worker_report_send(self->worker);
+  ag_desk_report_start(self->desk, AG_REPORT_SEGMENT, self->model);
+  ag_desk_report_status(self->desk, AG_INTERRUPTED);
+  ag_desk_report_send(self->desk);
 }
 
 /* A rank that is alone with its failure says why; the leader says that the training ended. */
@@ -225,9 +225,9 @@ static void report_failure(teamwork *self, ag_status status)
   if (is_leader(self)) {
     report_end(self, status);
   } else if (status != AG_NOT_FINITE && status != AG_ELSEWHERE) {
-    ag_worker_report_start(self->worker, AG_REPORT_BROKEN, self->model);
-    ag_worker_report_status(self->worker, status);
-    ag_worker_report_send(self->worker);
+    ag_desk_report_start(self->desk, AG_REPORT_BROKEN, self->model);
+    ag_desk_report_status(self->desk, status);
+    ag_desk_report_send(self->desk);
   }
 }
 
@@ -259,20 +259,20 @@ static bool train(teamwork *self)
   return false;
 }
 
-void ag_teamwork_run(ag_worker *worker)
+void ag_teamwork_run(ag_desk *desk)
 {
-  ag_session *session = worker->session;
-  teamwork self = {.worker = worker,
+  ag_session *session = desk->session;
+  teamwork self = {.desk = desk,
                    .session = session,
-                   .model = (size_t)worker->order.head.model,
+                   .model = (size_t)desk->order.head.model,
                    .checkpointed = ag_clock_seconds()};
-  const bool begins = worker->order.team[0] == (uint32_t)session->team.rank;
+  const bool begins = desk->order.team[0] == (uint32_t)session->team.rank;
   const ag_status status = create(&self, begins);
   bool goes_on = true;
   while (goes_on) {
-    ag_worker_wait(worker); /* the members of a new team are told one by one */
+    ag_desk_wait(desk); /* the members of a new team are told one by one */
     form_team(&self);
-    ag_worker_take(worker);
+    ag_desk_take(desk);
     const ag_status together = ag_team_agree(&self.team, status);
     if (together != AG_OK) report_failure(&self, together);
     goes_on = together == AG_OK && train(&self);
