@@ -59,6 +59,7 @@ class Program:
         self.environment.update(
             OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
             OMPI_MCA_rmaps_base_oversubscribe="1", LC_ALL="C",
+            OMPI_MCA_mpi_yield_when_idle="1",  # the cores are shared, if only with the other tests
             # Open MPI keeps memory until the end. What is undefined must still be seen.
             ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
         self.environment.pop("ADVGRID_CIFAR10", None)
@@ -90,7 +91,8 @@ class Program:
         process.files, process.started = (out, err), time.monotonic()
         return process
 
-    def wait(self, process, timeout=TIMEOUT):
+    def wait(self, process, timeout=TIMEOUT, crashes=("Segmentation fault",)):
+        """The result of a command; crashes: signs of one, beside what sanitizers say."""
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -102,7 +104,7 @@ class Program:
             texts.append(file.read())
             file.close()
         result = Result(code, *texts, time.monotonic() - process.started)
-        for sign in "AddressSanitizer", "runtime error:", "Assertion", "Segmentation fault":
+        for sign in "AddressSanitizer", "runtime error:", "Assertion", *crashes:
             check(sign not in result.err, f"{process.args}: {sign}\n{result}")
         return result
 
