@@ -256,19 +256,21 @@ static ag_status open_file(ag_lock *lock, bool *busy)
   return ag_fail(AG_IO_ERROR, "cannot open %s: others take and leave it all the time", lock->path);
 }
 
-static bool write_at_start(int file, const char *bytes, size_t size)
+/* sync: other hosts are to see it soon, and judge by it; where the kernel's lock reaches them it is
+ * only for people. */
+static bool write_at_start(int file, const char *bytes, size_t size, bool sync)
 {
   for (size_t done = 0; done < size;) {
     const ssize_t put = pwrite(file, bytes + done, size - done, (off_t)done);
     if (put < 0 && errno != EINTR) return false;
     if (put > 0) done += (size_t)put;
   }
-  return ftruncate(file, (off_t)size) == 0 && fsync(file) == 0;
+  return ftruncate(file, (off_t)size) == 0 && (!sync || fsync(file) == 0);
 }
 
 static ag_status put_line(ag_lock *lock)
 {
-  if (write_at_start(lock->file, lock->line, strlen(lock->line))) return AG_OK;
+  if (write_at_start(lock->file, lock->line, strlen(lock->line), !lock->rules.shared)) return AG_OK;
   const ag_status status = ag_fail(AG_IO_ERROR, "cannot write %s: %s", lock->path, strerror(errno));
   if (ftruncate(lock->file, 0) != 0) unlink(lock->path); /* no half line is left behind */
   return status;
