@@ -46,17 +46,22 @@ ag_status ag_job_print(const ag_job *job, ag_text *text);
 
 /* ---- the plan ------------------------------------------------------------------------ */
 
+/* What the ranks of a team send each other in a step. */
+typedef struct ag_layer_sums {
+  size_t layers, floats;                  /* gradients in sums, and the weights that come of them */
+  size_t factor_layers, floats_per_image; /* gradients in factors (training/factors.h) */
+} ag_layer_sums;
+
 /* One network to train or to take from a file: a defense with a seed. */
 typedef struct ag_model_unit {
   size_t defense, seed;        /* indices in the job */
   char name[2 * AG_NAME_SIZE]; /* of models/NAME.h5: the defense's, with "-seedN" among several */
   ag_digest key;               /* of all that its parameters depend on */
   ag_layer_list layers;
-  bool from_file;         /* its defense names one: nothing is trained */
-  double flops;           /* of training it */
-  ag_flops pass;          /* of one image */
-  size_t floats;          /* of all parameters */
-  size_t learning_layers; /* with parameters that are trained or averaged */
+  bool from_file; /* its defense names one: nothing is trained */
+  double flops;   /* of training it */
+  ag_flops pass;  /* of one image */
+  ag_layer_sums sums;
 } ag_model_unit;
 
 /* One row of the results. */

@@ -143,11 +143,12 @@ void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);
 /** Goes on from a state (copied), on this rank; what its ag_trainer_state was after
  *  ag_trainer_collect. */
 void ag_trainer_restore(ag_trainer *trainer, const ag_training_state *state);
-/** Enters a team (copied), and leaves the one before: all go on from what its first rank has.
- *  Collective over the new team. */
+/** Enters a team (copied), and leaves the one before: all go on from what its first rank has, which
+ *  has collected it if it was in a team. Collective over the new team. */
 ag_status ag_trainer_join(ag_trainer *trainer, const ag_team *team);
 /** Trains, as ag_train says, until the epoch ends, a pause is wished for, or all is done: then
- *  *finished. After AG_INTERRUPTED the trainer is where the last step left it. Collective. */
+ *  *finished. After AG_INTERRUPTED its state is that behind the last step: to be
+ *  collected and kept, but not to be run again. Nor is one that has finished. Collective. */
 ag_status ag_trainer_run(ag_trainer *trainer, const ag_training_events *events, bool *finished);
 /** Ranks keep the optimizer's memory of their own share: now each has all. Collective. */
 void ag_trainer_collect(ag_trainer *trainer);

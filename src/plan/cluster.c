@@ -26,14 +26,13 @@ ag_cluster ag_cluster_guess(void)
 
 /* ---- the schema ---- */
 
-#define NUMBER(place, name) CYAML_FIELD_FLOAT(#name, CYAML_FLAG_DEFAULT, ag_cluster, place.name)
+#define SECONDS(name) CYAML_FIELD_FLOAT(#name, CYAML_FLAG_DEFAULT, ag_cluster, seconds.name)
+#define FLOPS(name) CYAML_FIELD_FLOAT(#name, CYAML_FLAG_DEFAULT, ag_cluster, flops.name)
 
 static const cyaml_schema_field_t seconds_fields[] = {
-    NUMBER(seconds, training), NUMBER(seconds, adversarial), NUMBER(seconds, forward),
-    NUMBER(seconds, gradient), CYAML_FIELD_END};
-static const cyaml_schema_field_t flops_fields[] = {
-    NUMBER(flops, forward), NUMBER(flops, input_gradient), NUMBER(flops, weight_gradient),
-    CYAML_FIELD_END};
+    SECONDS(training), SECONDS(adversarial), SECONDS(forward), SECONDS(gradient), CYAML_FIELD_END};
+static const cyaml_schema_field_t flops_fields[] = {FLOPS(forward), FLOPS(input_gradient),
+                                                    FLOPS(weight_gradient), CYAML_FIELD_END};
 
 /* The numbers of an inner mapping have their places in the whole. */
 #define INNER(name, inner)                     \

@@ -1,6 +1,7 @@
 /* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
 #include "advgrid/evaluation.h"
 #include "plan/keys.h"
+#include "training/partition.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ typedef struct cost {
   ag_flops pass;     /* one image, one pass */
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
-  size_t floats, learning_layers;
+  ag_layer_sums sums;
   ag_layer_list layers;
 } cost;
 
@@ -53,19 +54,26 @@ static ag_status build(const ag_plan *plan, const ag_layer_list *layers, ag_netw
   return ag_network_create(&list, plan->dataset.shape, plan->dataset.classes, network);
 }
 
-static size_t count_learning_layers(const ag_network *network)
+static ag_layer_sums sums_of(const ag_network *network, size_t shard, size_t batch)
 {
-  size_t layers = 0;
+  ag_layer_sums sums = {0};
   for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer) {
-    bool learns = false;
+    const bool factored = ag_factors_pay(network, layer, shard, batch);
+    size_t floats = 0;
     for (size_t p = ag_network_layer_first_parameter(network, layer);
          p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
       const ag_parameter *parameter = ag_network_parameter(network, p);
-      learns = learns || parameter->trained || parameter->averaged;
+      if (!parameter->trained && !parameter->averaged) continue;
+      if (!factored || parameter->layout != AG_LAYOUT_DENSE) floats += parameter->floats;
     }
-    layers += learns;
+    sums.layers += floats > 0;
+    sums.floats += floats;
+    if (!factored) continue;
+    const ag_factors factors = ag_network_layer_factors(network, layer);
+    ++sums.factor_layers;
+    sums.floats_per_image += factors.inputs + factors.outputs;
   }
-  return layers;
+  return sums;
 }
 
 /* Builds the defense's network for as long as it takes to ask it. */
@@ -82,8 +90,7 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(build(plan, &out->layers, &network));
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
-  out->floats = ag_network_floats(network);
-  out->learning_layers = count_learning_layers(network);
+  out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
   if (!ag_settings_has(&defense->settings, "file")) {
     const double steps =
         ceil((double)dataset->training.count / (double)ag_settings_count(training, "batch")) *
@@ -131,8 +138,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;
     model->pass = costs[model->defense].pass;
-    model->floats = costs[model->defense].floats;
-    model->learning_layers = costs[model->defense].learning_layers;
+    model->sums = costs[model->defense].sums;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);

@@ -13,7 +13,7 @@ static double answer_seconds(const ag_plan *plan, const ag_cluster *cluster, siz
   double longest = 0;
   for (size_t i = 0; i < plan->model_count; ++i) {
     const ag_model_unit *model = &plan->models[i];
-    longest = fmax(longest, model->pass.forward / (double)model->learning_layers);
+    longest = fmax(longest, model->pass.forward / (double)model->layers.count);
   }
   const double others = (double)(ranks - 1) / (double)ranks;
   return 0.5 * others * (double)ag_work_shard_images(plan, 1) * longest * cluster->seconds.forward /

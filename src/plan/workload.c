@@ -28,18 +28,27 @@ static size_t most_parts(size_t shards, size_t ranks)
   return most;
 }
 
+/* So many bytes to each of the others, of which each gets its share. */
+static double sending_seconds(const ag_step_cost *cost, size_t ranks, double bytes, double messages)
+{
+  const double others = (double)(ranks - 1);
+  return bytes * others / (double)ranks / cost->bandwidth + messages * others * cost->latency;
+}
+
 double ag_step_seconds(const ag_step_cost *cost, size_t ranks)
 {
   /* Three ranks are no faster on four shards than two. */
-  const size_t shards = divide_up(divide_up(cost->shards, ranks), cost->threads);
-  const double computing = (double)shards * cost->shard_seconds;
-  if (ranks == 1 || cost->bandwidth == 0) return computing;
-  const double others = (double)(ranks - 1);
-  const double way = cost->bytes * others / (double)ranks / cost->bandwidth +
-                     (double)cost->layers * others * cost->latency;
-  const double there = (double)most_parts(cost->shards, ranks) * way;
-  return computing + fmax(0, there - cost->backward_seconds) + way +
-         2 * ceil(log2((double)ranks)) * cost->latency;
+  const size_t shards = divide_up(cost->shards, ranks);
+  const double turns = (double)divide_up(shards, cost->threads);
+  const double turn = cost->forward_seconds + cost->backward_seconds;
+  if (ranks == 1 || cost->bandwidth == 0) return turns * turn;
+  const double sums = sending_seconds(cost, ranks, cost->bytes, cost->layers);
+  const double factors =
+      sending_seconds(cost, ranks, cost->factor_bytes, cost->factor_layers * (double)shards);
+  const double late = factors / turns + fmax(0, (factors / turns - turn) * (turns - 1));
+  const double there = (double)most_parts(cost->shards, ranks) * sums + late;
+  return turns * turn + fmax(0, there - cost->backward_seconds) +
+         fmax(0, sums - cost->forward_seconds) + 2 * ceil(log2((double)ranks)) * cost->latency;
 }
 
 /* ---- seconds ---- */
@@ -67,20 +76,22 @@ static rates rates_of(const ag_cluster *cluster, const ag_flops *flops)
   };
 }
 
-/* Of a model's steps; cluster NULL: by its operations, without messages. */
+/* Of a model's steps; cluster NULL: shards are all alike, and messages take no time. */
 static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, size_t threads,
                               const ag_cluster *cluster)
 {
   const ag_settings *training = &plan->job->training.settings;
   const size_t batch = ag_settings_count(training, "batch");
   const size_t shard = ag_minimum(ag_settings_count(training, "shard"), batch);
-  ag_step_cost cost = {.shards = divide_up(batch, shard), .threads = threads, .shard_seconds = 1};
+  ag_step_cost cost = {.shards = divide_up(batch, shard), .threads = threads, .forward_seconds = 1};
   if (cluster == NULL || model->from_file) return cost;
-  const double gradients = model->pass.input_gradient + model->pass.weight_gradient;
-  cost.shard_seconds = (double)shard * rates_of(cluster, &model->pass).training;
-  cost.backward_seconds = cost.shard_seconds * gradients / flops_of_training(&model->pass);
-  cost.bytes = sizeof(float) * (double)model->floats;
-  cost.layers = model->learning_layers;
+  const double seconds = (double)shard * rates_of(cluster, &model->pass).training;
+  cost.forward_seconds = seconds * model->pass.forward / flops_of_training(&model->pass);
+  cost.backward_seconds = seconds - cost.forward_seconds;
+  cost.bytes = sizeof(float) * (double)model->sums.floats;
+  cost.layers = (double)model->sums.layers;
+  cost.factor_bytes = sizeof(float) * (double)(model->sums.floats_per_image * batch);
+  cost.factor_layers = (double)model->sums.factor_layers;
   cost.latency = cluster->latency;
   cost.bandwidth = cluster->bandwidth;
   return cost;

@@ -36,22 +36,27 @@ size_t ag_work_shard_images(const ag_plan *plan, size_t threads);
 typedef struct ag_step_cost {
   size_t shards;           /* of a batch */
   size_t threads;          /* of a rank */
-  double shard_seconds;    /* of one shard on one thread */
-  double backward_seconds; /* those of them in the backward pass */
-  double bytes;            /* of all parameters */
-  size_t layers;           /* with parameters */
+  double forward_seconds;  /* of one shard on one thread */
+  double backward_seconds; /* that and the step's other work */
+  double bytes, layers;    /* of gradients in sums, and of the weights that come of them */
+  double factor_bytes;     /* of the batch's gradients in factors, */
+  double factor_layers;    /* a message each for a shard */
   double latency;          /* seconds of a message without bytes */
   double bandwidth;        /* bytes a second; 0: messages take no time */
 } ag_step_cost;
 
 /** Seconds of a step on a team of `ranks` (> 0):
- *    a * shard_seconds + max(0, there - backward_seconds) + back + 2 ceil(log2 ranks) latency
- *  a: shards that the busiest thread of the busiest rank takes, one after the other. There: to each
- *  rank its share of each layer's gradients, for each part of the sum that the sender's shards make
- *  up (training/gradient_sum.h), which leaves while the last shard's backward pass goes on. Back:
- * the weights that came of them. The last term: the sums of losses and norms. Both ways a rank
- * sends bytes * (ranks - 1) / ranks  in  layers * (ranks - 1)  messages, one after the other, by a
- * link that it has to itself. */
+ *    a (forward + backward) + max(0, there - backward) + max(0, back - forward)
+ *      + 2 ceil(log2 ranks) latency
+ *  a: shards that the busiest thread of the busiest rank takes, one after the other. There: sums,
+ *  to each rank its share of each layer, for each part that the sender's shards make up
+ *  (training/gradient_sum.h), and factors to every rank, both of which leave while the last shard's
+ *  backward pass goes on; of factors only 1/a, as those of earlier shards travel while the next are
+ *  computed, but for what that leaves of them. Back: weights, which come in while the next forward
+ *  pass goes on. The last term: the sums of losses and norms. A rank sends
+ *    sums     bytes        (ranks - 1) / ranks  in  layers (ranks - 1)         messages, as weights
+ *    factors  factor_bytes (ranks - 1) / ranks  in  factor_layers (ranks - 1)  messages a shard
+ *  one after the other, by a link that it has to itself. */
 double ag_step_seconds(const ag_step_cost *cost, size_t ranks);
 
 #endif

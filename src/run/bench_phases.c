@@ -2,7 +2,7 @@
  * one, with a clock between them. */
 #include "run/bench.h"
 #include "run/host.h"
-#include "training/factors.h"
+#include "training/partition.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static ag_status create_memory(profiler *self)
   for (size_t i = 0; i < images; ++i)
     self->samples[i] = (uint32_t)i;
   for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer) {
-    if (ag_factors_pay(network, layer, self->setting->request->batch)) {
+    if (ag_factors_pay(network, layer, shard, self->setting->request->batch)) {
       ag_workspace_factor(self->workspace, layer); /* as the trainer does */
     }
   }

@@ -3,7 +3,7 @@
 #include "run/bench_scaling.h"
 #include "advgrid/store.h"
 
-#include <math.h>
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -44,7 +44,8 @@ static ag_status measure_row(scaling *self, ag_bench_scaling_row *row)
   ag_status status = AG_OK;
   request.batch = row->batch;
   part.request = &request;
-  part.dataset.training.count = AG_BENCH_STEPS_OF_EPOCH * row->batch;
+  assert(row->batch > 0);
+  part.dataset.training.count -= part.dataset.training.count % row->batch;
   MPI_Comm_split(everyone, is_member ? 0 : MPI_UNDEFINED, (int)whole->team.rank, &team);
   if (is_member) {
     part.team = ag_team_of(team);
@@ -162,6 +163,16 @@ static void describe_cluster(scaling *self)
 
 /* ---- the whole ---- */
 
+/* Of an epoch: so that its end, at which weights are waited for, is as rare as it is in training,
+ * but for so many ranks that a node had no memory for it. */
+static size_t images_of(const ag_bench_request *request, size_t ranks)
+{
+  enum { STEPS = 32, FEWEST_STEPS = 2, IMAGES = 65536 };
+  const size_t batch = request->batch * ranks; /* the largest */
+  const size_t images = ag_minimum(STEPS * batch, IMAGES);
+  return images > FEWEST_STEPS * batch ? images : FEWEST_STEPS * batch;
+}
+
 static ag_status check(const ag_bench_setting *setting, bool wants_cluster)
 {
   for (size_t i = 0; i < ag_network_parameter_count(setting->network); ++i) {
@@ -204,8 +215,7 @@ ag_status ag_bench_scaling(const ag_bench_request *request, MPI_Comm communicato
   ag_status status = AG_OK;
   scaling self = {0};
   const size_t ranks = ag_team_of(communicator).size;
-  AG_TRY(ag_bench_setting_create(request, communicator,
-                                 AG_BENCH_STEPS_OF_EPOCH * request->batch * ranks, &self.setting));
+  AG_TRY(ag_bench_setting_create(request, communicator, images_of(request, ranks), &self.setting));
   AG_TRY(ag_ranks_agree(communicator, check(&self.setting, cluster != NULL)));
   AG_TRY(ag_ranks_agree(communicator, ag_allocate(1, sizeof *self.report, &self.report)));
   AG_TRY(measure_all(&self));

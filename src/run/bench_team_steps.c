@@ -3,13 +3,15 @@
 
 #include <math.h>
 
-/* What each step took on this rank. */
+/* What each step took on this rank. The first is not counted: it touches the memory, and no weights
+ * are on their way when it begins. */
 typedef struct stopwatch {
   const ag_trainer *trainer;
-  size_t wanted, done;                /* steps */
-  double *seconds, *hidden, *exposed; /* [room for wanted] */
+  size_t wanted, done;                /* steps that count */
+  double *seconds, *hidden, *exposed; /* [wanted] */
+  bool has_begun;
   double mark;
-  ag_training_position before;
+  ag_training_position before; /* at the mark, whose messages count since the epoch began */
 } stopwatch;
 
 /* ---- the trainer's steps ---- */
@@ -19,37 +21,47 @@ static void step_done(void *context, size_t images)
   stopwatch *watch = context;
   const ag_training_position now = ag_trainer_state(watch->trainer).position;
   const double clock = ag_clock_seconds();
-  /* An epoch counts from zero. */
-  if (now.images == images) watch->before = (ag_training_position){0};
-  watch->seconds[watch->done] = clock - watch->mark;
-  watch->hidden[watch->done] = now.hidden_seconds - watch->before.hidden_seconds;
-  watch->exposed[watch->done] = now.exposed_seconds - watch->before.exposed_seconds;
+  (void)images;
+  if (watch->has_begun) {
+    watch->seconds[watch->done] = clock - watch->mark;
+    watch->hidden[watch->done] = now.hidden_seconds - watch->before.hidden_seconds;
+    watch->exposed[watch->done] = now.exposed_seconds - watch->before.exposed_seconds;
+    ++watch->done;
+  }
+  watch->has_begun = true;
   watch->before = now;
   watch->mark = clock;
-  ++watch->done;
+}
+
+/* What the end of an epoch waited for is the next step's. */
+static ag_status epoch_done(void *context, const ag_epoch *row)
+{
+  stopwatch *watch = context;
+  watch->before.hidden_seconds -= row->hidden_seconds;
+  watch->before.exposed_seconds -= row->exposed_seconds;
+  return AG_OK;
 }
 
 static bool is_last(void *context)
 {
   const stopwatch *watch = context;
-  return watch->done + 1 == watch->wanted;
+  return watch->has_begun && watch->done + 1 == watch->wanted;
 }
 
 /* Makes room for so many steps and takes them. */
 static ag_status take_steps(stopwatch *watch, ag_trainer *trainer, const ag_team *team,
                             size_t steps)
 {
-  ag_status status = AG_OK;
-  const ag_training_events events = {.context = watch, .step = step_done, .pause = is_last};
+  const ag_training_events events = {
+      .context = watch, .step = step_done, .epoch = epoch_done, .pause = is_last};
   ag_release(&watch->seconds);
-  status = ag_team_agree(team, ag_allocate(3 * steps, sizeof(double), &watch->seconds));
+  ag_status status = ag_team_agree(team, ag_allocate(3 * steps, sizeof(double), &watch->seconds));
   if (status != AG_OK) return status;
   watch->hidden = watch->seconds + steps;
   watch->exposed = watch->hidden + steps;
   watch->wanted = steps;
   watch->done = 0;
-  MPI_Barrier(team->communicator);
-  watch->mark = ag_clock_seconds();
+  watch->has_begun = false;
   while (status == AG_OK && watch->done < steps) {
     bool finished = false;
     status = ag_trainer_run(trainer, &events, &finished);
@@ -117,7 +129,6 @@ ag_status ag_bench_team_steps(const ag_bench_setting *setting, ag_pool *pool,
   AG_TRY(ag_trainer_join(trainer, team));
   if (change != NULL) ag_trainer_change(trainer, change);
   watch.trainer = trainer;
-  AG_TRY(take_steps(&watch, trainer, team, 1)); /* touches the memory */
   AG_TRY(take_steps(&watch, trainer, team, 1));
   const size_t turns = ag_bench_turns(setting, watch.seconds[0]);
   AG_TRY(take_steps(&watch, trainer, team, turns * AG_BENCH_REPEATS));

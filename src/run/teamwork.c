@@ -253,6 +253,8 @@ static bool train(teamwork *self)
   } else if (next == REGROUP) {
     ag_trainer_collect(self->trainer);
     return true;
+  } else if (!finished) {
+    save_checkpoint(self); /* the run stops */
   }
   return false;
 }

@@ -155,10 +155,11 @@ void ag_worker_take(ag_worker *self)
 static size_t outgoing_bytes(const ag_session *session, size_t team)
 {
   enum { PARTS = 4, SIGNS = 1024, ORDERS = 4 };
-  const size_t order = sizeof(ag_order_message) + team * sizeof(uint32_t) + 2 * MPI_BSEND_OVERHEAD;
+  const size_t overhead = MPI_BSEND_OVERHEAD;
+  const size_t order = sizeof(ag_order_message) + team * sizeof(uint32_t) + 2 * overhead;
   const size_t orders = session->team.rank == 0 ? session->team.size * ORDERS * order : 0;
-  return PARTS * (ag_report_capacity(session->plan) + MPI_BSEND_OVERHEAD) +
-         SIGNS * (sizeof(ag_report) + MPI_BSEND_OVERHEAD) + orders;
+  return PARTS * (ag_report_capacity(session->plan) + overhead) +
+         SIGNS * (sizeof(ag_report) + overhead) + orders;
 }
 
 static ag_status create_memory(ag_worker *self)

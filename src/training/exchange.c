@@ -3,8 +3,8 @@
 
 #include <assert.h>
 
-/* Tags of a gathering: behind the caller's. */
-enum { GATHER = 4096 };
+/* Tags of a gathering, between the callers'; and the end of those that every MPI has. */
+enum { GATHER = 4096, TAGS = 32768 };
 
 struct ag_exchange {
   const ag_team *team;
@@ -49,6 +49,7 @@ static MPI_Request *next_request(ag_exchange *self)
 void ag_exchange_send(ag_exchange *self, size_t rank, size_t tag, const float *values,
                       size_t floats)
 {
+  assert(tag < TAGS && floats <= INT32_MAX);
   if (!self->sends) self->begun = ag_clock_seconds();
   self->sends = true;
   MPI_Isend(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,

@@ -5,13 +5,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Tags of messages: behind all others. */
-enum { TAGS = 16384, SHARDS_MAXIMUM = 8192 };
+/* Tags of messages: behind all others, and no larger than every MPI has them. */
+enum { TAGS = 16384 };
+_Static_assert(TAGS + AG_LAYERS_MAXIMUM * AG_FACTOR_SHARDS <= 32768, "the tags that MPI promises");
 
 struct ag_factor_sum {
   const ag_team *team;
   const ag_dense_kernel *kernel;
-  size_t inputs, outputs;
+  size_t layer, inputs, outputs;
   size_t shard, shards;  /* images of one; at most so many */
   size_t stride;         /* floats from one shard's x to the next one's; dy lies behind x */
   float *values;         /* [shards, stride] */
@@ -26,13 +27,6 @@ struct ag_factor_sum {
   size_t images;
   ag_shard_range all, own;
 };
-
-bool ag_factors_pay(const ag_network *network, size_t layer, size_t images)
-{
-  const ag_factors shape = ag_network_layer_factors(network, layer);
-  return 2 * images * (shape.inputs + shape.outputs) < shape.inputs * shape.outputs &&
-         images < SHARDS_MAXIMUM;
-}
 
 static size_t depth_of(size_t shards)
 {
@@ -49,11 +43,12 @@ ag_status ag_factor_sum_create(const ag_network *network, size_t layer, const ag
   ag_factor_sum *self = NULL;
   const ag_factors shape = ag_network_layer_factors(network, layer);
   *out = NULL;
-  assert(shards < SHARDS_MAXIMUM);
+  assert(shards <= AG_FACTOR_SHARDS);
   AG_TRY(ag_allocate(1, sizeof *self, &self));
   *out = self;
   *self = (ag_factor_sum){.team = team,
                           .kernel = ag_variant_dense(ag_network_variant(network)),
+                          .layer = layer,
                           .inputs = shape.inputs,
                           .outputs = shape.outputs,
                           .shard = shard,
@@ -91,6 +86,11 @@ size_t ag_factor_sum_messages(const ag_factor_sum *self)
 
 /* ---- on their way ---- */
 
+static size_t tag_of(const ag_factor_sum *self, size_t shard)
+{
+  return TAGS + self->layer * AG_FACTOR_SHARDS + shard;
+}
+
 void ag_factor_sum_begin(ag_factor_sum *self, size_t images, ag_exchange *exchange)
 {
   const ag_team *team = self->team;
@@ -104,7 +104,7 @@ void ag_factor_sum_begin(ag_factor_sum *self, size_t images, ag_exchange *exchan
   for (size_t rank = 0; rank < team->size; ++rank) {
     const ag_shard_range theirs = ag_shard_share(self->all, rank, team->size);
     for (size_t shard = theirs.first; shard < theirs.end && rank != team->rank; ++shard) {
-      ag_exchange_receive(exchange, rank, TAGS + shard, self->values + shard * self->stride,
+      ag_exchange_receive(exchange, rank, tag_of(self, shard), self->values + shard * self->stride,
                           self->stride);
     }
   }
@@ -128,7 +128,7 @@ void ag_factor_sum_send(ag_factor_sum *self, bool all, ag_exchange *exchange)
     if (self->sent[shard] || !(all || atomic_load(&self->put[shard]))) continue;
     self->sent[shard] = true;
     for (size_t turn = 1; turn < team->size; ++turn) {
-      ag_exchange_send(exchange, (team->rank + turn) % team->size, TAGS + shard,
+      ag_exchange_send(exchange, (team->rank + turn) % team->size, tag_of(self, shard),
                        self->values + shard * self->stride, self->stride);
     }
   }

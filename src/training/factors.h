@@ -10,10 +10,7 @@
  * part: ranks send them to each other instead of sums ("sufficient factors", Xie et al. 2015,
  * arXiv:1511.06443), and each makes the whole sum, slice by slice in its cache, along the tree of
  * training/shard_tree.h; nothing of it is written to memory before it is complete. */
-typedef struct ag_factor_sum ag_factor_sum;
-
-/** Whether that pays for the layer: a dense one, and batches of at most so many images. */
-bool ag_factors_pay(const ag_network *network, size_t layer, size_t images);
+typedef struct ag_factor_sum ag_factor_sum; /* where ag_factors_pay says that it pays */
 
 /** For batches of at most `shards` shards of `shard` images. Borrows network and team. */
 ag_status ag_factor_sum_create(const ag_network *network, size_t layer, const ag_team *team,

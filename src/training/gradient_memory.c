@@ -97,7 +97,8 @@ static ag_status create_partition(ag_gradient_sum *self)
   const size_t layers = ag_network_layer_count(self->network);
   AG_TRY(ag_allocate(layers, sizeof(ag_factor_sum *), &self->factors));
   for (size_t layer = 0; layer < layers; ++layer) {
-    factored[layer] = batches->factors && ag_factors_pay(self->network, layer, most);
+    factored[layer] = batches->factors &&
+                      ag_factors_pay(self->network, layer, batches->shard, most);
     if (!factored[layer]) continue;
     AG_TRY(ag_factor_sum_create(self->network, layer, self->team, ag_pool_threads(self->pool),
                                 batches->shard, ag_batch_shards(batches, most),

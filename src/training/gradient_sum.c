@@ -76,7 +76,7 @@ float *ag_gradient_sum_target(ag_gradient_sum *self, size_t lane, size_t shard)
 }
 
 /* sum += values, and values = 0. */
-static void move(size_t floats, float *restrict values, float *restrict sum)
+static void add_and_clear(size_t floats, float *restrict values, float *restrict sum)
 {
   for (size_t i = 0; i < floats; ++i) {
     sum[i] += values[i];
@@ -100,8 +100,8 @@ void ag_gradient_sum_add(ag_gradient_sum *self, size_t lane, size_t layer,
     atomic_uchar *arrived = &self->arrived[index * self->partition.layers + layer];
     if (atomic_fetch_xor(arrived, 1) == 0) return; /* whoever brings the other part goes on */
     const ag_shard_node *node = &forest->nodes[index];
-    move(run.floats, self->buffers[node->other] + run.offset,
-         self->buffers[node->buffer] + run.offset);
+    add_and_clear(run.floats, self->buffers[node->other] + run.offset,
+                  self->buffers[node->buffer] + run.offset);
   }
   atomic_fetch_add(&self->done[layer], 1);
 }
@@ -155,7 +155,7 @@ static float *add_node(const ag_gradient_sum *self, size_t slice, ag_shard_range
   const size_t cut = ag_shard_cut(node);
   float *left = add_node(self, slice, (ag_shard_range){node.first, cut}, next);
   float *right = add_node(self, slice, (ag_shard_range){cut, node.end}, next);
-  move(self->partition.slices[slice].floats, right, left);
+  add_and_clear(self->partition.slices[slice].floats, right, left);
   return left;
 }
 

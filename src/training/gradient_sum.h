@@ -29,8 +29,8 @@ ag_exchange *ag_gradient_sum_exchange(const ag_gradient_sum *sum);
 /** Tells a workspace which gradients are not to be computed in it: those made of factors. */
 void ag_gradient_sum_set_up(const ag_gradient_sum *sum, ag_workspace *workspace);
 
-/** A batch of so many images begins: one of the sizes. Collective, as all that follows is in the
- *  order given here. */
+/** A batch of so many images begins: one of the sizes. Collective, as ag_gradient_sum_complete is;
+ *  what stands between is each rank's own. */
 void ag_gradient_sum_begin(ag_gradient_sum *sum, size_t images);
 /** The shards that lane (thread) `lane` is to take, in order. */
 ag_shard_range ag_gradient_sum_lane(const ag_gradient_sum *sum, size_t lane);

@@ -3,6 +3,13 @@
 
 enum { SLICE = 16384 };
 
+bool ag_factors_pay(const ag_network *network, size_t layer, size_t shard, size_t images)
+{
+  const ag_factors shape = ag_network_layer_factors(network, layer);
+  return 2 * images * (shape.inputs + shape.outputs) < shape.inputs * shape.outputs &&
+         images <= shard * AG_FACTOR_SHARDS;
+}
+
 size_t ag_slice_rows(size_t floats)
 {
   return floats < SLICE ? SLICE / floats : 1;

@@ -26,6 +26,12 @@ typedef struct ag_partition {
   size_t *first;    /* [layers + 1] the first shared slice of each layer */
 } ag_partition;
 
+/** Whether the gradient of a layer's weight is better made of its factors (training/factors.h): of
+ *  a dense one, in batches of at most so many images, in shards of `shard`. */
+bool ag_factors_pay(const ag_network *network, size_t layer, size_t shard, size_t images);
+/** Shards of a batch whose factors can be told apart on their way. */
+enum { AG_FACTOR_SHARDS = 256 };
+
 /** For a team of `ranks`. factored: [layers] whether the gradient of the layer's weight, a dense
  *  one's, is made of factors. partition: owned by the caller, also after a failure. */
 ag_status ag_partition_create(const ag_network *network, size_t ranks, const bool *factored,

@@ -132,7 +132,7 @@ void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rat
   ag_weights_begin(self->weights);
 }
 
-static ag_status exchange_slice(void *context, size_t item, size_t thread)
+static ag_status swap_slice(void *context, size_t item, size_t thread)
 {
   const ag_stepper *self = context;
   const ag_slice *slice = &self->partition->slices[item];
@@ -148,9 +148,9 @@ static ag_status exchange_slice(void *context, size_t item, size_t thread)
   return AG_OK;
 }
 
-void ag_stepper_exchange(ag_stepper *self)
+void ag_stepper_swap(ag_stepper *self)
 {
   if (self->average == NULL) return;
-  change_block(self, exchange_slice);
+  change_block(self, swap_slice);
   ag_weights_gather(self->weights, self->block);
 }

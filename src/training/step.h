@@ -25,8 +25,8 @@ float *ag_stepper_average(const ag_stepper *stepper);
  *  `images`, which is clipped by its norm as the job says; their average follows. Leaves gradients
  *  of zero, and weights on their way. Collective. */
 void ag_stepper_step(ag_stepper *stepper, uint64_t steps, size_t images, double rate, double norm);
-/** Exchanges the network's parameters, which are all there, with their average; nothing where the
+/** Swaps the network's parameters, which are all there, with their average; nothing where the
  * job averages none. Before a pass the network is to be prepared. Collective. */
-void ag_stepper_exchange(ag_stepper *stepper);
+void ag_stepper_swap(ag_stepper *stepper);
 
 #endif

@@ -5,6 +5,7 @@
 #include "training/lanes.h"
 #include "training/step.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -195,8 +196,8 @@ static ag_status check_finite(const ag_trainer *self, double loss, double norm)
   const uint64_t steps = self->position.steps;
   return ag_fail(AG_NOT_FINITE,
                  "the loss or its gradient is not finite in epoch %llu, step %llu of %zu",
-                 (unsigned long long)(steps / self->steps_of_epoch + 1),
-                 (unsigned long long)(steps % self->steps_of_epoch + 1), self->steps_of_epoch);
+                 (unsigned long long)steps / self->steps_of_epoch + 1,
+                 (unsigned long long)steps % self->steps_of_epoch + 1, self->steps_of_epoch);
 }
 
 static ag_lane_images next_batch(const ag_trainer *self)
@@ -268,11 +269,11 @@ static ag_status validate(ag_trainer *self, double *accuracy)
   size_t correct = 0;
   *accuracy = NAN;
   if (images == 0) return AG_OK;
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
   ag_status status = ag_lanes_validate(
       self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &correct);
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, true, self->pool);
   self->numbers[CORRECT] = (double)correct;
   status = sum_numbers(self, NUMBERS, status);
@@ -342,7 +343,7 @@ static ag_status make_steps(ag_trainer *self)
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
 {
-  ag_stepper_exchange(self->stepper);
+  ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
 }
 
@@ -352,6 +353,7 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
   ag_training_position *position = &self->position;
   const uint64_t steps = self->steps_of_epoch *
                          ag_settings_count(&self->training->settings, "epochs");
+  assert(position->steps < steps || position->images > 0);
   self->events = events;
   *finished = false;
   ag_network_prepare(self->network, true, self->pool);
@@ -372,6 +374,7 @@ ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset 
   bool finished = false;
   ag_status status =
       ag_team_agree(team, ag_trainer_create(training, seed, dataset, pool, network, &trainer));
+  assert(status != AG_OK || trainer != NULL);
   if (status == AG_OK) status = ag_trainer_join(trainer, team);
   while (status == AG_OK && !finished)
     status = ag_trainer_run(trainer, events, &finished);

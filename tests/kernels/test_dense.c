@@ -52,7 +52,8 @@ static void input_gradient(const dense_data *d, float *dx)
 
 static void weight_gradient(const dense_data *d, float *dw)
 {
-  kernel->weight_gradient(d->count, d->inputs, d->outputs, 0, d->inputs, d->x, d->dy, dw, d->scratch);
+  kernel->weight_gradient(d->count, d->inputs, d->outputs, 0, d->inputs, d->x, d->dy, dw,
+                          d->scratch);
 }
 
 static void forward_agrees_with_loops(void **state)

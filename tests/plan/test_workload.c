@@ -8,7 +8,7 @@
 /* A second a shard, and messages that take seconds too. */
 static const ag_step_cost slow = {.shards = 4,
                                   .threads = 1,
-                                  .shard_seconds = 1,
+                                  .forward_seconds = 0.4,
                                   .backward_seconds = 0.6,
                                   .bytes = 1000,
                                   .layers = 2,
@@ -27,22 +27,24 @@ static void one_rank_sends_nothing(void **state)
 static void messages_take_time(void **state)
 {
   (void)state;
-  /* Computing, there less what the backward pass hides, back, and the sum of numbers. */
-  const double two = 2 + (5.02 - 0.6) + 5.02 + 0.02;
+  /* Computing; there and back, less what passes hide; and the sum of numbers. */
+  const double two = 2 + (5.02 - 0.6) + (5.02 - 0.4) + 0.02;
   const double way = 1000 * 2.0 / 3 / 100 + 0.04;
-  const double three = 2 + (way - 0.6) + way + 0.04;
-  const double four = 1 + (7.56 - 0.6) + 7.56 + 0.04;
+  const double three = 2 + (way - 0.6) + (way - 0.4) + 0.04;
+  const double four = 1 + (7.56 - 0.6) + (7.56 - 0.4) + 0.04;
   assert_number_close(ag_step_seconds(&slow, 2), two, 0, 1e-12);
   assert_number_close(ag_step_seconds(&slow, 3), three, 0, 1e-12);
   assert_number_close(ag_step_seconds(&slow, 4), four, 0, 1e-12);
 }
 
-static void the_backward_pass_hides_what_it_can(void **state)
+static void passes_hide_what_they_can(void **state)
 {
   (void)state;
   ag_step_cost cost = slow;
+  cost.bandwidth = 1000; /* 0.52 s each way */
+  assert_number_close(ag_step_seconds(&cost, 2), 2 + 0.12 + 0.02, 0, 1e-12);
   cost.bandwidth = 1e4;
-  assert_number_close(ag_step_seconds(&cost, 2), 2 + 0.07 + 0.02, 0, 1e-12);
+  assert_number_close(ag_step_seconds(&cost, 2), 2 + 0.02, 0, 1e-12);
   cost.bandwidth = 0; /* no messages at all */
   assert_number_close(ag_step_seconds(&cost, 2), 2, 0, 1e-12);
 }
@@ -55,7 +57,26 @@ static void a_rank_may_have_several_parts(void **state)
   cost.shards = 8;
   cost.latency = 0;
   const double way = 1000 * 2.0 / 3 / 100;
-  assert_number_close(ag_step_seconds(&cost, 3), 3 + (2 * way - 0.6) + way, 0, 1e-12);
+  assert_number_close(ag_step_seconds(&cost, 3), 3 + (2 * way - 0.6) + (way - 0.4), 0, 1e-12);
+}
+
+/* Two ranks with two shards each: half of a rank's factors leave while its second shard is
+ * computed, the other half behind it. */
+static void factors_leave_with_each_shard(void **state)
+{
+  (void)state;
+  ag_step_cost cost = slow;
+  cost.bytes = cost.layers = cost.latency = 0;
+  cost.factor_layers = 1;
+  cost.factor_bytes = 400; /* 2 s from each rank: 1 s of them hidden by a shard, 0.6 by a pass */
+  assert_number_close(ag_step_seconds(&cost, 2), 2 + 0.4, 0, 1e-12);
+  cost.factor_bytes = 600; /* 1.5 s a shard: 0.5 of the first's are left */
+  assert_number_close(ag_step_seconds(&cost, 2), 2 + (0.5 + 1.5 - 0.6), 0, 1e-12);
+  cost.factor_bytes = 0;
+  cost.latency = 1; /* a message a shard, and the sum of numbers */
+  assert_number_close(ag_step_seconds(&cost, 2), 2 + 0.4 + 2, 0, 1e-12);
+  cost.threads = 2; /* both at once */
+  assert_number_close(ag_step_seconds(&cost, 2), 1 + (2 - 0.6) + 2, 0, 1e-12);
 }
 
 /* ---- plans ---- */
@@ -169,7 +190,32 @@ static void a_larger_network_takes_longer(void **state)
   stop(&f);
 }
 
-/* The parameters of `linear` are 3072 x 10 and biases, and what pads them. */
+/* The weight of `base`'s first dense layer goes in factors, and all else, with its biases, in sums.
+ */
+static void a_plan_knows_what_ranks_send(void **state)
+{
+  (void)state;
+  ag_job *job = NULL;
+  ag_plan *plan = NULL;
+  static const char base[] =
+      "dataset: {kind: synthetic, training_images: 600, validation_images: 0}\n"
+      "model: {kind: base}\n"
+      "attacks: [{kind: fgsm}]\nepsilons: [0]\n";
+  assert_int_equal(ag_job_read(base, strlen(base), "job.yaml", &job), AG_OK);
+  assert_int_equal(ag_plan_create(job, NULL, &plan), AG_OK);
+  const ag_layer_sums *sums = &plan->models[0].sums;
+  const size_t channels[] = {3, 32, 64, 128, 128, 256, 256};
+  size_t floats = 32 + 64 + 128 + 128 + 256 + 256 + 512 + 5120 + 10;
+  for (size_t i = 0; i < 6; ++i)
+    floats += 9 * channels[i] * channels[i + 1];
+  assert_int_equal(sums->factor_layers, 1);
+  assert_int_equal(sums->floats_per_image, 4096 + 512);
+  assert_int_equal(sums->layers, 8);
+  assert_true(sums->floats >= floats && (double)sums->floats < 1.05 * (double)floats);
+  ag_plan_destroy(&plan);
+  ag_job_destroy(&job);
+}
+
 static void a_team_pays_for_its_messages(void **state)
 {
   (void)state;
@@ -178,16 +224,18 @@ static void a_team_pays_for_its_messages(void **state)
   f.cluster.bandwidth = 4e6;
   f.cluster.latency = 1e-3;
   const ag_model_unit *model = &f.plan->models[0];
-  assert_int_equal(model->learning_layers, 1);
-  assert_true(model->floats >= 30730);
+  const ag_layer_sums *sums = &model->sums;
+  assert_true(sums->layers == 1 && sums->floats + sums->floats_per_image > 0);
   const double gradients = model->pass.input_gradient + model->pass.weight_gradient;
+  const double forward = model->pass.forward / (gradients + model->pass.forward);
   const ag_step_cost cost = {.shards = 4,
                              .threads = 1,
-                             .shard_seconds = SHARD * 5e-3,
-                             .backward_seconds = SHARD * 5e-3 * gradients /
-                                                 (gradients + model->pass.forward),
-                             .bytes = 4 * (double)model->floats,
+                             .forward_seconds = SHARD * 5e-3 * forward,
+                             .backward_seconds = SHARD * 5e-3 * (1 - forward),
+                             .bytes = 4 * (double)sums->floats,
                              .layers = 1,
+                             .factor_bytes = 4.0 * BATCH * (double)sums->floats_per_image,
+                             .factor_layers = (double)sums->factor_layers,
                              .latency = 1e-3,
                              .bandwidth = 4e6};
   assert_int_equal(ag_work_create(f.plan, 3, 1, &f.cluster, &work), AG_OK);
@@ -251,11 +299,13 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_rank_sends_nothing),
       cmocka_unit_test(messages_take_time),
-      cmocka_unit_test(the_backward_pass_hides_what_it_can),
+      cmocka_unit_test(passes_hide_what_they_can),
       cmocka_unit_test(a_rank_may_have_several_parts),
+      cmocka_unit_test(factors_leave_with_each_shard),
       cmocka_unit_test(a_run_counts_operations),
       cmocka_unit_test(a_cluster_counts_seconds),
       cmocka_unit_test(a_larger_network_takes_longer),
+      cmocka_unit_test(a_plan_knows_what_ranks_send),
       cmocka_unit_test(a_team_pays_for_its_messages),
       cmocka_unit_test(one_rank_takes_the_sum),
       cmocka_unit_test(more_ranks_take_less_and_a_slow_link_more),

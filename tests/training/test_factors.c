@@ -111,9 +111,9 @@ static void they_are_taken_where_they_pay(void **state)
   ag_network *network = make_network();
   const ag_factors shape = ag_network_layer_factors(network, LAYER);
   const size_t limit = shape.inputs * shape.outputs / (2 * (shape.inputs + shape.outputs));
-  assert_true(ag_factors_pay(network, LAYER, limit - 1));
-  assert_false(ag_factors_pay(network, LAYER, limit + 1));
-  assert_false(ag_factors_pay(network, 0, 1)); /* not dense */
+  assert_true(ag_factors_pay(network, LAYER, SHARD, limit - 1));
+  assert_false(ag_factors_pay(network, LAYER, SHARD, limit + 1));
+  assert_false(ag_factors_pay(network, 0, 1, 1)); /* not dense */
   ag_network_destroy(&network);
 }
 

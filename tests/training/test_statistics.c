@@ -281,7 +281,7 @@ static void statistics_are_averaged_as_weights_are(void **state)
     for (size_t i = 0; i < floats; ++i)
       want[i] += share * (block[i] - want[i]);
   }
-  ag_stepper_exchange(all.stepper);
+  ag_stepper_swap(all.stepper);
   assert_close(block, want, floats, 1e-7, 1e-6);
   free(want);
   step_stop(&all);

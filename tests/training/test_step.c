@@ -128,13 +128,13 @@ static void ranks_and_threads_change_nothing(void **state)
   for (size_t s = 0; s < STEPS; ++s)
     norms[s] = step(alone, 0.001, true);
   float *weights = test_copy(ag_network_values(alone->network), alone->floats);
-  ag_stepper_exchange(alone->stepper);
+  ag_stepper_swap(alone->stepper);
   for (size_t threads = 1; threads <= THREADS; ++threads) {
     fixture *f = start(MPI_COMM_WORLD, threads, "3", "0.5");
     for (size_t s = 0; s < STEPS; ++s)
       assert_true(step(f, 0.001, true) == norms[s] && norms[s] > 3);
     assert_same_bits(ag_network_values(f->network), weights, f->floats);
-    ag_stepper_exchange(f->stepper);
+    ag_stepper_swap(f->stepper);
     assert_same_bits(ag_network_values(f->network), ag_network_values(alone->network), f->floats);
     for (size_t s = 0; s < f->batches->partition->slice_count; ++s) {
       const ag_slice *slice = &f->batches->partition->slices[s];
@@ -221,14 +221,14 @@ static void average_is_that_by_hand(void **state)
       want[i] = decays[t] * want[i] + (1 - decays[t]) * (double)block[i];
   }
   float *own = test_copy(block, f->floats);
-  ag_stepper_exchange(f->stepper);
+  ag_stepper_swap(f->stepper);
   double apart = 0;
   for (size_t i = 0; i < f->floats; ++i) {
     assert_number_close((double)block[i], want[i], 1e-6, 1e-6);
     apart = fmax(apart, fabs(want[i] - (double)own[i]));
   }
   assert_true(apart > 1e-3);
-  ag_stepper_exchange(f->stepper);
+  ag_stepper_swap(f->stepper);
   assert_same_bits(block, own, f->floats);
   free(want);
   free(own);
@@ -250,7 +250,7 @@ static void averaging_changes_no_step(void **state)
                      plain->floats);
   }
   float *own = test_copy(ag_network_values(plain->network), plain->floats);
-  ag_stepper_exchange(plain->stepper);
+  ag_stepper_swap(plain->stepper);
   assert_same_bits(ag_network_values(plain->network), own, plain->floats);
   free(own);
   stop(plain);
