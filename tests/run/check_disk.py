@@ -111,7 +111,7 @@ def read_only_folder(program):
         wait_until(program, process, lambda: recorded(out, kind), "record")
         stop_all(process, signal.SIGSTOP)
         before = journal(out)
-        folders = [out, os.path.join(out, "models"), os.path.join(out, "checkpoints")]
+        folders = [out, *(entry.path for entry in os.scandir(out) if entry.is_dir())]
         for folder in folders:
             os.chmod(folder, 0o555)
         stop_all(process, signal.SIGCONT)
