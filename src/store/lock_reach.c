@@ -1,10 +1,12 @@
 /* How far the kernel's locks on a file reach: all hosts that see it, or this one alone. */
 #include "store/lock.h"
 
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* File systems that one kernel alone has, and those whose locks all hosts share (nfs(5); Lustre's
@@ -70,6 +72,21 @@ bool ag_lock_reach(FILE *mounts, dev_t device)
   return found;
 }
 
+/* A file system that this kernel alone has, by its own word: in a changed root or a container the
+ * mounts that can be seen may not name it. */
+static bool is_local(const char *folder)
+{
+  static const unsigned long kinds[] = {EXT4_SUPER_MAGIC,     XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                        F2FS_SUPER_MAGIC,     TMPFS_MAGIC,     RAMFS_MAGIC,
+                                        OVERLAYFS_SUPER_MAGIC};
+  struct statfs information;
+  if (statfs(folder, &information) != 0) return false;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
+    if ((unsigned long)information.f_type == kinds[i]) return true;
+  }
+  return false;
+}
+
 void ag_lock_rules_of(const char *folder, ag_lock_rules *rules)
 {
   struct stat information;
@@ -79,7 +96,8 @@ void ag_lock_rules_of(const char *folder, ag_lock_rules *rules)
     snprintf(rules->host, sizeof rules->host, "unknown");
   }
   rules->host[sizeof rules->host - 1] = '\0';
-  FILE *mounts = fopen("/proc/self/mountinfo", "re");
+  rules->shared = is_local(folder);
+  FILE *mounts = rules->shared ? NULL : fopen("/proc/self/mountinfo", "re");
   if (mounts == NULL) return;
   rules->shared = stat(folder, &information) == 0 && ag_lock_reach(mounts, information.st_dev);
   fclose(mounts);
