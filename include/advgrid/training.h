@@ -134,8 +134,6 @@ typedef struct ag_training_state {
 ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
                             ag_pool *pool, ag_network *network, ag_trainer **trainer);
 void ag_trainer_destroy(ag_trainer **trainer);
-/** Called between layers by the rank's first thread; NULL: nothing. */
-void ag_trainer_between(ag_trainer *trainer, void (*between)(void *context), void *context);
 /** Every shard is changed before it is learnt; change: copied, its context borrowed. On all ranks
  *  of a team alike. */
 void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);

@@ -93,7 +93,6 @@ static ag_status create(teamwork *self, bool begins)
   AG_TRY(ag_model_network_create(session, self->model, &self->network));
   AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
                            session->pool, self->network, &self->trainer));
-  ag_trainer_between(self->trainer, ag_desk_between, self->desk);
   if (begins) AG_TRY(restore(self));
 cleanup:
   return status;
@@ -114,7 +113,7 @@ static void form_team(teamwork *self)
   MPI_Group_free(&members);
   MPI_Group_free(&everyone);
   self->team = ag_team_of(communicator);
-  self->team.waiting = ag_desk_between; /* for others of the team, who may wait for this rank */
+  self->team.between = ag_desk_between;
   self->team.context = self->desk;
 }
 
@@ -151,17 +150,10 @@ static bool wants_checkpoint(const teamwork *self)
          (epoch_ended && self->checkpoint_seconds <= CHECKPOINT_SHARE * since);
 }
 
-/* The leader's number, for all. Rank 0 has the coordinator to serve while it waits for it. */
+/* The leader's number, for all. */
 static int hear(const teamwork *self, int number)
 {
-  MPI_Request request = MPI_REQUEST_NULL;
-  int come = 0;
-  MPI_Ibcast(&number, 1, MPI_INT, 0, self->team.communicator, &request);
-  MPI_Test(&request, &come, MPI_STATUS_IGNORE);
-  while (!come) {
-    ag_desk_between(self->desk);
-    MPI_Test(&request, &come, MPI_STATUS_IGNORE);
-  }
+  ag_team_share(&self->team, &number, sizeof number);
   return number;
 }
 

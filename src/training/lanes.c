@@ -19,11 +19,10 @@ struct ag_lanes {
   ag_pool *pool;
   const ag_network *network;
   size_t shard;
-  float smoothing; /* of labels */
-  lane *all;       /* [threads of the pool] */
-  void (*between)(void *context);
-  void *context;
+  float smoothing;        /* of labels */
+  lane *all;              /* [threads of the pool] */
   ag_shard_change change; /* run is NULL: none */
+  const ag_team *team;
   ag_gradient_sum *gradients;
   ag_weights *weights;
   /* The work in hand. */
@@ -40,7 +39,7 @@ static void let_messages_pass(void *context)
   const ag_lanes *self = context;
   ag_weights_progress(self->weights);
   if (self->learns) ag_gradient_sum_progress(self->gradients);
-  if (self->between != NULL) self->between(self->context);
+  if (self->team->between != NULL) self->team->between(self->team->context);
 }
 
 /* The first thread alone speaks with other ranks. */
@@ -129,19 +128,15 @@ void ag_lanes_destroy(ag_lanes **out)
   ag_release(out);
 }
 
-void ag_lanes_between(ag_lanes *self, void (*between)(void *context), void *context)
-{
-  self->between = between;
-  self->context = context;
-}
-
 void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
 {
   self->change = *change;
 }
 
-void ag_lanes_join(ag_lanes *self, ag_gradient_sum *gradients, ag_weights *weights)
+void ag_lanes_join(ag_lanes *self, const ag_team *team, ag_gradient_sum *gradients,
+                   ag_weights *weights)
 {
+  self->team = team;
   self->gradients = gradients;
   self->weights = weights;
   for (size_t i = 0; i < ag_pool_threads(self->pool); ++i)

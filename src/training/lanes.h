@@ -19,13 +19,12 @@ ag_status ag_lanes_create(const ag_training *training, uint64_t seed, const ag_d
                           ag_pool *pool, const ag_network *network, ag_lanes **lanes);
 void ag_lanes_destroy(ag_lanes **lanes);
 
-/** Called between layers by the rank's first thread; NULL: nothing. */
-void ag_lanes_between(ag_lanes *lanes, void (*between)(void *context), void *context);
-
 /** What shards become before they are learnt; copied. At first: what they are. */
 void ag_lanes_change(ag_lanes *lanes, const ag_shard_change *change);
-/** Where gradients go and weights come from, from now on; borrowed. */
-void ag_lanes_join(ag_lanes *lanes, ag_gradient_sum *gradients, ag_weights *weights);
+/** The team whose lanes they are from now on, where gradients go and weights come from; borrowed.
+ */
+void ag_lanes_join(ag_lanes *lanes, const ag_team *team, ag_gradient_sum *gradients,
+                   ag_weights *weights);
 
 /** Shards of so many images. */
 size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);

@@ -16,13 +16,13 @@ void ag_team_wait(const ag_team *team, size_t count, MPI_Request *requests)
 {
   int complete = 0;
   assert(count <= INT32_MAX);
-  if (team->waiting == NULL) {
+  if (team->between == NULL) {
     MPI_Waitall((int)count, requests, MPI_STATUSES_IGNORE);
     return;
   }
   MPI_Testall((int)count, requests, &complete, MPI_STATUSES_IGNORE);
   while (!complete) {
-    team->waiting(team->context);
+    team->between(team->context);
     MPI_Testall((int)count, requests, &complete, MPI_STATUSES_IGNORE);
   }
 }
@@ -37,8 +37,11 @@ void ag_team_sum(const ag_team *team, size_t count, const double *values, double
 
 void ag_team_share(const ag_team *team, void *bytes, size_t size)
 {
+  MPI_Request request = MPI_REQUEST_NULL;
   assert(size <= INT32_MAX);
-  if (team->size > 1) MPI_Bcast(bytes, (int)size, MPI_BYTE, 0, team->communicator);
+  if (team->size == 1) return;
+  MPI_Ibcast(bytes, (int)size, MPI_BYTE, 0, team->communicator, &request);
+  ag_team_wait(team, 1, &request);
 }
 
 ag_status ag_team_agree(const ag_team *team, ag_status status)

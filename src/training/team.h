@@ -9,12 +9,13 @@
 struct ag_team {
   MPI_Comm communicator; /* borrowed */
   size_t rank, size;
-  /* NULL, or called over and over while this rank does nothing but wait for others in training. */
-  void (*waiting)(void *context);
+  /* NULL, or called by the rank's first thread between layers, and over and over while it waits for
+   * the others: what else it has to do. */
+  void (*between)(void *context);
   void *context;
 };
 
-/** The team of all ranks of a communicator; while it waits nothing is called. Not collective. */
+/** The team of all ranks of a communicator; nothing is called between. Not collective. */
 ag_team ag_team_of(MPI_Comm communicator);
 
 /** Returns when all requests are complete. Not collective. */

@@ -88,11 +88,6 @@ void ag_trainer_destroy(ag_trainer **out)
   ag_release(out);
 }
 
-void ag_trainer_between(ag_trainer *self, void (*between)(void *context), void *context)
-{
-  ag_lanes_between(self->lanes, between, context);
-}
-
 void ag_trainer_change(ag_trainer *self, const ag_shard_change *change)
 {
   ag_lanes_change(self->lanes, change);
@@ -128,7 +123,7 @@ ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
   self->counted = (ag_exchange_seconds){0};
   const ag_status status = ag_team_agree(team, create_team_memory(self));
   if (status != AG_OK) return status;
-  ag_lanes_join(self->lanes, self->gradients, self->weights);
+  ag_lanes_join(self->lanes, &self->team, self->gradients, self->weights);
   ag_stepper_join(self->stepper, &self->team, self->gradients, self->weights);
   const ag_training_state state = ag_trainer_state(self);
   ag_team_share(team, &self->position, sizeof self->position);
