@@ -62,6 +62,8 @@ void ag_interrupt_request(void);
 /** Whether the program was asked to stop: what takes long looks now and then, and fails with
  *  AG_INTERRUPTED. */
 bool ag_interrupted(void);
+/** The same as a status: AG_OK, or AG_INTERRUPTED with its message. */
+ag_status ag_interrupt_check(void);
 
 /* ---- memory ------------------------------------------------------------- */
 
@@ -82,6 +84,12 @@ size_t ag_live_bytes(void);
 static inline size_t ag_minimum(size_t a, size_t b)
 {
   return a < b ? a : b;
+}
+
+/** How many runs of at most `by` make up `count`. by > 0. */
+static inline size_t ag_divide_up(size_t count, size_t by)
+{
+  return (count + by - 1) / by;
 }
 
 /** Rounds count up to a multiple of unit (> 0). */

@@ -33,3 +33,8 @@ bool ag_interrupted(void)
 {
   return atomic_load_explicit(&requested, memory_order_relaxed);
 }
+
+ag_status ag_interrupt_check(void)
+{
+  return ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
+}

@@ -9,11 +9,6 @@ size_t ag_work_shard_images(const ag_plan *plan, size_t threads)
   return threads * ag_settings_count(&plan->job->training.settings, "shard");
 }
 
-static size_t divide_up(size_t count, size_t by)
-{
-  return (count + by - 1) / by;
-}
-
 /* ---- a training step ---- */
 
 /* Parts of a batch's sum that the rank with most of them sends. */
@@ -38,8 +33,8 @@ static double sending_seconds(const ag_step_cost *cost, size_t ranks, double byt
 double ag_step_seconds(const ag_step_cost *cost, size_t ranks)
 {
   /* Three ranks are no faster on four shards than two. */
-  const size_t shards = divide_up(cost->shards, ranks);
-  const double turns = (double)divide_up(shards, cost->threads);
+  const size_t shards = ag_divide_up(cost->shards, ranks);
+  const double turns = (double)ag_divide_up(shards, cost->threads);
   const double turn = cost->forward_seconds + cost->backward_seconds;
   if (ranks == 1 || cost->bandwidth == 0) return turns * turn;
   const double sums = sending_seconds(cost, ranks, cost->bytes, cost->layers);
@@ -83,7 +78,8 @@ static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, s
   const ag_settings *training = &plan->job->training.settings;
   const size_t batch = ag_settings_count(training, "batch");
   const size_t shard = ag_minimum(ag_settings_count(training, "shard"), batch);
-  ag_step_cost cost = {.shards = divide_up(batch, shard), .threads = threads, .forward_seconds = 1};
+  ag_step_cost cost = {
+      .shards = ag_divide_up(batch, shard), .threads = threads, .forward_seconds = 1};
   if (cluster == NULL || model->from_file) return cost;
   const double seconds = (double)shard * rates_of(cluster, &model->pass).training;
   cost.forward_seconds = seconds * model->pass.forward / flops_of_training(&model->pass);
@@ -152,7 +148,7 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
   const ag_settings *training = &plan->job->training.settings;
   const size_t images = ag_work_shard_images(plan, threads);
   const size_t shards =
-      divide_up(ag_settings_count(training, "batch"), ag_settings_count(training, "shard"));
+      ag_divide_up(ag_settings_count(training, "batch"), ag_settings_count(training, "shard"));
   *work =
       (ag_work){.load = {.model_count = plan->model_count,
                          .unit_count = plan->unit_count,
@@ -171,7 +167,7 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
     const ag_unit *unit = &plan->units[i];
     work->units[i] = (ag_unit_work){.model = plan->points[unit->point].model,
                                     .seconds = unit_seconds(plan, unit, threads, cluster),
-                                    .shards = divide_up(unit->count, images)};
+                                    .shards = ag_divide_up(unit->count, images)};
   }
   fill_speedup(plan, threads, cluster, work);
   work->load.models = work->models;

@@ -126,7 +126,7 @@ static ag_status run_shards(ag_attacker *self, ag_attack_cost *cost)
   const size_t threads = ag_pool_threads(self->pool);
   memset(self->costs, 0, threads * sizeof *self->costs);
   const ag_status status =
-      ag_pool_run(self->pool, (self->count + self->shard - 1) / self->shard, run_shard, NULL, self);
+      ag_pool_run(self->pool, ag_divide_up(self->count, self->shard), run_shard, NULL, self);
   for (size_t i = 0; i < threads; ++i) {
     cost->gradients += self->costs[i].gradients;
     cost->forwards += self->costs[i].forwards;

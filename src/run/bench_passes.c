@@ -157,7 +157,7 @@ ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, a
       .setting = setting,
       .work = work,
       .pool = pool,
-      .shards = threads * ((setting->request->batch + images - 1) / images),
+      .shards = threads * ag_divide_up(setting->request->batch, images),
   };
   ag_status status = ag_ranks_agree(setting->team.communicator, create_lanes(&self));
   if (status == AG_OK) status = measure(&self, rate);

@@ -124,7 +124,7 @@ static double image_seconds(const scaling *self, bool adversarial)
   const size_t ranks = self->setting.team.size;
   const size_t shard = self->setting.request->shard;
   const ag_bench_scaling_row *row = row_of(self->report, adversarial, true, ranks);
-  const size_t shards = (row->batch + shard - 1) / shard;
+  const size_t shards = ag_divide_up(row->batch, shard);
   const size_t lanes = ranks * self->report->threads;
   const size_t in_turn = ag_minimum((shards + lanes - 1) / lanes * shard, row->batch);
   return row->steps.split.computing / (double)in_turn;

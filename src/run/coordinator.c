@@ -4,7 +4,6 @@
 #include "run/messages.h"
 #include "run/records.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -64,18 +64,23 @@ void ag_desk_report_status(ag_desk *self, ag_status status)
   snprintf(self->report->message, sizeof self->report->message, "%.500s", ag_message());
 }
 
-void ag_desk_report_send(ag_desk *self)
+static void send(ag_desk *self, const ag_report *report)
 {
-  MPI_Bsend(self->report, (int)ag_report_bytes(self->report), MPI_BYTE, 0, AG_TAG_REPORT,
+  MPI_Bsend(report, (int)ag_report_bytes(report), MPI_BYTE, 0, AG_TAG_REPORT,
             self->session->team.communicator);
   self->reported = ag_clock_seconds();
 }
 
+void ag_desk_report_send(ag_desk *self)
+{
+  send(self, self->report);
+}
+
 static void report_interruption(ag_desk *self)
 {
-  ag_report report = {.kind = AG_REPORT_INTERRUPTED};
+  const ag_report report = {.kind = AG_REPORT_INTERRUPTED};
   self->told = true;
-  MPI_Bsend(&report, sizeof report, MPI_BYTE, 0, AG_TAG_REPORT, self->session->team.communicator);
+  send(self, &report);
 }
 
 /* What was done since the last sign of life. */
@@ -84,8 +89,7 @@ static void report_life(ag_desk *self)
   const ag_report report = {.kind = AG_REPORT_ALIVE, .images = self->images, .flops = self->flops};
   self->images = 0;
   self->flops = 0;
-  self->reported = ag_clock_seconds();
-  MPI_Bsend(&report, sizeof report, MPI_BYTE, 0, AG_TAG_REPORT, self->session->team.communicator);
+  send(self, &report);
 }
 
 /* ---- epochs ---- */

@@ -95,7 +95,7 @@ void ag_factor_sum_begin(ag_factor_sum *self, size_t images, ag_exchange *exchan
 {
   const ag_team *team = self->team;
   self->images = images;
-  self->all = (ag_shard_range){0, (images + self->shard - 1) / self->shard};
+  self->all = (ag_shard_range){0, ag_divide_up(images, self->shard)};
   self->own = ag_shard_share(self->all, team->rank, team->size);
   for (size_t shard = self->own.first; shard < self->own.end; ++shard) {
     atomic_store(&self->put[shard], false);

@@ -50,7 +50,7 @@ struct ag_gradient_sum {
 /* Shards of a batch of so many images. */
 static inline size_t ag_batch_shards(const ag_batches *batches, size_t images)
 {
-  return (images + batches->shard - 1) / batches->shard;
+  return ag_divide_up(images, batches->shard);
 }
 
 #endif

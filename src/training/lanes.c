@@ -145,7 +145,7 @@ void ag_lanes_join(ag_lanes *self, const ag_team *team, ag_gradient_sum *gradien
 
 size_t ag_lanes_shards(const ag_lanes *self, size_t images)
 {
-  return (images + self->shard - 1) / self->shard;
+  return ag_divide_up(images, self->shard);
 }
 
 /* ---- shards ---- */
@@ -181,7 +181,7 @@ static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *
   if (self->change.run == NULL) return AG_OK;
   const ag_status status = self->change.run(self->change.context, &shard);
   if (status != AG_OK) return status;
-  return ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
+  return ag_interrupt_check();
 }
 
 static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
@@ -227,8 +227,8 @@ static ag_status train_lane(void *context, size_t item, size_t thread)
   const ag_shard_range shards = ag_gradient_sum_lane(self->gradients, item);
   (void)thread;
   for (size_t shard = shards.first; status == AG_OK && shard < shards.end; ++shard) {
-    status = ag_interrupted() ? ag_fail(AG_INTERRUPTED, "interrupted")
-                              : train_shard(self, &self->all[item], shard);
+    status = ag_interrupt_check();
+    if (status == AG_OK) status = train_shard(self, &self->all[item], shard);
   }
   if (item == 0) await_all_weights(self);
   return status;
@@ -253,7 +253,8 @@ static ag_status validate_shard(void *context, size_t item, size_t thread)
   const size_t count = ag_minimum(self->shard, images->count - begin);
   const ag_pass pass = {
       .seed = self->seed, .step = self->images->step, .samples = self->images->order + begin};
-  if (ag_interrupted()) return ag_fail(AG_INTERRUPTED, "interrupted");
+  const ag_status status = ag_interrupt_check();
+  if (status != AG_OK) return status;
   ag_shard_fill(images, self->dataset->shape, NULL, begin, count, mine->pixels, mine->labels);
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);

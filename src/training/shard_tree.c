@@ -25,8 +25,8 @@ size_t ag_shard_cut(ag_shard_range range)
 ag_shard_range ag_shard_share(ag_shard_range range, size_t index, size_t parts)
 {
   /* Rounded up: of fewer shards than threads the first, which sends messages, has one. */
-  return (ag_shard_range){range.first + (length(range) * index + parts - 1) / parts,
-                          range.first + (length(range) * (index + 1) + parts - 1) / parts};
+  return (ag_shard_range){range.first + ag_divide_up(length(range) * index, parts),
+                          range.first + ag_divide_up(length(range) * (index + 1), parts)};
 }
 
 static size_t find_roots(ag_shard_range node, ag_shard_range own, ag_shard_range *roots)

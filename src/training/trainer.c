@@ -58,7 +58,7 @@ ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag
                        .pool = pool,
                        .network = network,
                        .batch = ag_settings_count(&training->settings, "batch")};
-  self->steps_of_epoch = (dataset->training.count + self->batch - 1) / self->batch;
+  self->steps_of_epoch = ag_divide_up(dataset->training.count, self->batch);
   AG_TRY(ag_allocate(images, sizeof *self->order, &self->order));
   for (size_t i = 0; i < images; ++i)
     self->order[i] = (uint32_t)i;
@@ -204,11 +204,11 @@ static ag_lane_images next_batch(const ag_trainer *self)
                           .step = (uint32_t)self->position.steps};
 }
 
-/* The rate at the middle of the step, so that neither the first nor the last is zero. */
-static double next_rate(const ag_trainer *self)
+/* The rate at the middle of a step, so that neither the first nor the last is zero. */
+static double rate_of(const ag_trainer *self, uint64_t step)
 {
   return ag_schedule_rate(&self->training->schedule,
-                          ((double)self->position.steps + 0.5) / (double)self->steps_of_epoch,
+                          ((double)step + 0.5) / (double)self->steps_of_epoch,
                           (double)ag_settings_count(&self->training->settings, "epochs"));
 }
 
@@ -240,7 +240,8 @@ static ag_status train_batch(ag_trainer *self)
   const double norm = sqrt(add_up(self->sums + squares, self->number_count - squares));
   if (status == AG_OK) status = check_finite(self, loss, norm);
   if (status != AG_OK) return status;
-  ag_stepper_step(self->stepper, position->steps, batch.count, next_rate(self), norm);
+  ag_stepper_step(self->stepper, position->steps, batch.count, rate_of(self, position->steps),
+                  norm);
   ++position->steps;
   position->images += batch.count;
   position->loss += loss;
@@ -268,8 +269,7 @@ static ag_status validate(ag_trainer *self, double *accuracy)
   ag_network_prepare(self->network, false, self->pool);
   ag_status status = ag_lanes_validate(
       self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &correct);
-  ag_stepper_swap(self->stepper);
-  ag_network_prepare(self->network, true, self->pool);
+  ag_stepper_swap(self->stepper); /* whoever trains on prepares it */
   self->numbers[CORRECT] = (double)correct;
   status = sum_numbers(self, NUMBERS, status);
   if (status == AG_OK) *accuracy = self->sums[CORRECT] / (double)images;
@@ -288,14 +288,13 @@ static ag_status end_epoch(ag_trainer *self)
   ag_training_position *position = &self->position;
   const double start = ag_clock_seconds();
   const double images = (double)position->images;
-  --position->steps; /* the last step's rate is the epoch's */
-  ag_epoch row = {.epoch = (uint32_t)(position->steps / self->steps_of_epoch + 1),
+  const uint64_t last = position->steps - 1; /* whose rate is the epoch's */
+  ag_epoch row = {.epoch = (uint32_t)(last / self->steps_of_epoch + 1),
                   .loss = position->loss / images,
                   .train_accuracy = position->correct / images,
-                  .learning_rate = next_rate(self),
+                  .learning_rate = rate_of(self, last),
                   .hidden_seconds = position->hidden_seconds,
                   .exposed_seconds = position->exposed_seconds};
-  ++position->steps;
   AG_TRY(validate(self, &row.validation_accuracy));
   row.seconds = position->seconds + ag_clock_seconds() - start;
   *position = (ag_training_position){.steps = position->steps};
