@@ -46,12 +46,17 @@ ag_status ag_job_use_cifar10(ag_job *job);
 ag_status ag_job_keep_seed(ag_job *job, const char *seed);
 ag_status ag_job_keep_defense(ag_job *job, const char *name);
 
+/* One of several jobs, and what it is called in messages; both borrowed. */
+typedef struct ag_job_part {
+  const ag_job *job;
+  const char *place;
+} ag_job_part;
+
 /** Joins jobs that agree in all but their name, `run:`, seeds, defenses, attacks and epsilons: the
- *  first with the union of these lists, in the order in which they first appear. places: what the
- *  jobs are called in messages; all borrowed. count > 0. Fails with AG_INVALID_ARGUMENT, naming two
- *  places and what differs, or where one name stands for two things or two names for one. */
-ag_status ag_job_join(const ag_job *const *jobs, const char *const *places, size_t count,
-                      ag_job **joined);
+ *  first with the union of these lists, in the order in which they first appear. count > 0. Fails
+ *  with AG_INVALID_ARGUMENT, naming two places and what differs, or where one name stands for two
+ *  things or two names for one; with AG_BAD_JOB where a list becomes longer than a job's may be. */
+ag_status ag_job_join(const ag_job_part *parts, size_t count, ag_job **joined);
 
 /** Appends the job as YAML with every default filled in; reading it gives the same job. */
 ag_status ag_job_print(const ag_job *job, ag_text *text);

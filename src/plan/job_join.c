@@ -22,19 +22,19 @@ static ag_status add_entry(entries *all, const ag_entry *entry, const char *plac
 {
   ag_text text = {0};
   for (size_t i = 0; i < all->count; ++i) {
-    const ag_entry *there = &all->list[i];
+    const ag_entry *known = &all->list[i];
     const char *const places[2] = {all->places[i], place};
-    const bool same = ag_entry_is_same(there, entry);
-    if (strcmp(there->name, entry->name) == 0 && same) return AG_OK;
-    if (strcmp(there->name, entry->name) == 0) {
-      ag_status status = ag_difference_of_entries(all->role, there, entry, places, &text);
+    const bool same = ag_entry_is_same(known, entry);
+    if (strcmp(known->name, entry->name) == 0 && same) return AG_OK;
+    if (strcmp(known->name, entry->name) == 0) {
+      ag_status status = ag_difference_of_entries(all->role, known, entry, places, &text);
       if (status == AG_OK) status = ag_fail(AG_INVALID_ARGUMENT, "%s", text.bytes);
       ag_text_clear(&text);
       return status;
     }
     if (same) {
       return ag_fail(AG_INVALID_ARGUMENT, "the same %s is '%s' in %s and '%s' in %s", all->role,
-                     there->name, places[0], entry->name, places[1]);
+                     known->name, places[0], entry->name, places[1]);
     }
   }
   all->places[all->count] = place;
@@ -64,21 +64,21 @@ static void add_epsilons(ag_job *joined, const ag_job *job)
 }
 
 /* Of one kind of entry, those of all jobs. */
-static ag_status join_entries(const ag_job *const *jobs, const char *const *places, size_t count,
-                              bool attacks, ag_job *joined)
+static ag_status join_entries(const ag_job_part *parts, size_t count, bool attacks, ag_job *joined)
 {
   ag_status status = AG_OK;
   size_t room = 0;
   entries all = {.role = attacks ? "attack" : "defense"};
   for (size_t i = 0; i < count; ++i)
-    room += attacks ? jobs[i]->attack_count : jobs[i]->defense_count;
+    room += attacks ? parts[i].job->attack_count : parts[i].job->defense_count;
   AG_TRY(ag_allocate(room, sizeof *all.list, &all.list));
   AG_TRY(ag_allocate(room, sizeof *all.places, &all.places));
   for (size_t i = 0; i < count; ++i) {
-    const ag_entry *list = attacks ? jobs[i]->attacks : jobs[i]->defenses;
-    const size_t entries_of_job = attacks ? jobs[i]->attack_count : jobs[i]->defense_count;
+    const ag_entry *list = attacks ? parts[i].job->attacks : parts[i].job->defenses;
+    const size_t entries_of_job = attacks ? parts[i].job->attack_count
+                                          : parts[i].job->defense_count;
     for (size_t k = 0; k < entries_of_job; ++k)
-      AG_TRY(add_entry(&all, &list[k], places[i]));
+      AG_TRY(add_entry(&all, &list[k], parts[i].place));
   }
   *(attacks ? &joined->attack_count : &joined->defense_count) = all.count;
   *(attacks ? &joined->attacks : &joined->defenses) = all.list;
@@ -91,13 +91,13 @@ cleanup:
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static ag_status check_rest(const ag_job *const *jobs, const char *const *places, size_t count)
+static ag_status check_rest(const ag_job_part *parts, size_t count)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
   for (size_t i = 1; i < count; ++i) {
-    const char *const pair[2] = {places[0], places[i]};
-    AG_TRY(ag_difference_of_jobs(jobs[0], jobs[i], pair, &text));
+    const char *const pair[2] = {parts[0].place, parts[i].place};
+    AG_TRY(ag_difference_of_jobs(parts[0].job, parts[i].job, pair, &text));
     if (text.length == 0) continue;
     status = ag_fail(AG_INVALID_ARGUMENT, "%s", text.bytes);
     goto cleanup;
@@ -107,24 +107,23 @@ cleanup:
   return status;
 }
 
-static ag_status join(const ag_job *const *jobs, const char *const *places, size_t count,
-                      ag_job *joined)
+static ag_status join(const ag_job_part *parts, size_t count, ag_job *joined)
 {
   ag_status status = AG_OK;
   size_t seeds = 0;
   size_t epsilons = 0;
   for (size_t i = 0; i < count; ++i) {
-    seeds += jobs[i]->seed_count;
-    epsilons += jobs[i]->epsilon_count;
+    seeds += parts[i].job->seed_count;
+    epsilons += parts[i].job->epsilon_count;
   }
   AG_TRY(ag_allocate(seeds, sizeof *joined->seeds, &joined->seeds));
   AG_TRY(ag_allocate(epsilons, sizeof *joined->epsilons, &joined->epsilons));
   for (size_t i = 0; i < count; ++i) {
-    add_seeds(joined, jobs[i]);
-    add_epsilons(joined, jobs[i]);
+    add_seeds(joined, parts[i].job);
+    add_epsilons(joined, parts[i].job);
   }
-  AG_TRY(join_entries(jobs, places, count, false, joined));
-  AG_TRY(join_entries(jobs, places, count, true, joined));
+  AG_TRY(join_entries(parts, count, false, joined));
+  AG_TRY(join_entries(parts, count, true, joined));
 cleanup:
   return status;
 }
@@ -143,19 +142,18 @@ static ag_status check_joined(const ag_job *joined)
   return status;
 }
 
-ag_status ag_job_join(const ag_job *const *jobs, const char *const *places, size_t count,
-                      ag_job **out)
+ag_status ag_job_join(const ag_job_part *parts, size_t count, ag_job **out)
 {
   ag_status status = AG_OK;
   *out = NULL;
-  AG_TRY(check_rest(jobs, places, count));
+  AG_TRY(check_rest(parts, count));
   AG_TRY(ag_allocate(1, sizeof **out, out));
-  **out = *jobs[0];
+  **out = *parts[0].job;
   (*out)->seeds = NULL;
   (*out)->defenses = (*out)->attacks = NULL;
   (*out)->epsilons = NULL;
   (*out)->seed_count = (*out)->defense_count = (*out)->attack_count = (*out)->epsilon_count = 0;
-  AG_TRY(join(jobs, places, count, *out));
+  AG_TRY(join(parts, count, *out));
   AG_TRY(check_joined(*out));
 cleanup:
   if (status != AG_OK) ag_job_destroy(out);

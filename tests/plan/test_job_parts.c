@@ -137,8 +137,6 @@ static void unknown_parts_are_refused(void **state)
 
 /* ---- joined ---------------------------------------------------------------------------------- */
 
-static const char *const places[] = {"one", "two", "three"};
-
 /* A job of which some lines are given. */
 static ag_job *read_part(const char *lists, const char *more)
 {
@@ -149,8 +147,7 @@ static ag_job *read_part(const char *lists, const char *more)
 
 static ag_status join_two(ag_job *one, ag_job *other, ag_job **joined)
 {
-  const ag_job *jobs[] = {one, other};
-  return ag_job_join(jobs, places, 2, joined);
+  return ag_job_join((ag_job_part[]){{one, "one"}, {other, "two"}}, 2, joined);
 }
 
 static void parts_give_the_whole(void **state)
@@ -158,14 +155,15 @@ static void parts_give_the_whole(void **state)
   (void)state;
   static const char *const seeds[] = {"7", "2", "11"};
   ag_job *parts[3];
-  const ag_job *jobs[3];
+  ag_job_part list[3];
   ag_job *joined = NULL;
   ag_job *all = read_job(whole);
   for (size_t i = 0; i < 3; ++i) {
-    jobs[i] = parts[i] = read_job(whole);
+    parts[i] = read_job(whole);
+    list[i] = (ag_job_part){parts[i], seeds[i]};
     assert_int_equal(ag_job_keep_seed(parts[i], seeds[i]), AG_OK);
   }
-  assert_int_equal(ag_job_join(jobs, places, 3, &joined), AG_OK);
+  assert_int_equal(ag_job_join(list, 3, &joined), AG_OK);
   char *text = print_job(joined);
   char *expected = print_job(all);
   assert_string_equal(text, expected);
