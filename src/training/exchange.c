@@ -6,6 +6,11 @@
 /* Tags of a gathering, between the callers'; and the end of those that every MPI has. */
 enum { GATHER = 4096, TAGS = 32768 };
 
+/* Floats of a piece. Messages travel in pieces of less than 64 KiB, which TCP sends off at once. A
+ * longer one asks the receiver first, which answers when it calls MPI the next time, some layers
+ * later: of training `base` on two hosts with 1 Gbit/s that exposed 16 ms a step, and pieces 6. */
+enum { PIECE = 16000 };
+
 struct ag_exchange {
   const ag_team *team;
   size_t count, capacity;
@@ -17,7 +22,13 @@ struct ag_exchange {
   ag_exchange_seconds seconds;
 };
 
-ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange **out)
+static size_t pieces_of(size_t floats)
+{
+  return ag_divide_up(floats, PIECE);
+}
+
+ag_status ag_exchange_create(const ag_team *team, size_t messages, size_t longest,
+                             ag_exchange **out)
 {
   ag_status status = AG_OK;
   ag_exchange *self = NULL;
@@ -25,8 +36,8 @@ ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange *
   AG_TRY(ag_allocate(1, sizeof *self, &self));
   *out = self;
   self->team = team;
-  self->capacity = messages;
-  AG_TRY(ag_allocate(messages, sizeof(MPI_Request), &self->requests));
+  self->capacity = messages * pieces_of(longest);
+  AG_TRY(ag_allocate(self->capacity, sizeof(MPI_Request), &self->requests));
 cleanup:
   if (status != AG_OK) ag_exchange_destroy(out);
   return status;
@@ -49,17 +60,26 @@ static MPI_Request *next_request(ag_exchange *self)
 void ag_exchange_send(ag_exchange *self, size_t rank, size_t tag, const float *values,
                       size_t floats)
 {
-  assert(tag < TAGS && floats <= INT32_MAX);
+  assert(tag < TAGS);
   if (!self->sends) self->begun = ag_clock_seconds();
   self->sends = true;
-  MPI_Isend(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,
-            next_request(self));
+  for (size_t at = 0; at < floats; at += PIECE) {
+    MPI_Isend(values + at, (int)ag_minimum(floats - at, PIECE), MPI_FLOAT, (int)rank, (int)tag,
+              self->team->communicator, next_request(self));
+  }
 }
 
 void ag_exchange_receive(ag_exchange *self, size_t rank, size_t tag, float *values, size_t floats)
 {
-  MPI_Irecv(values, (int)floats, MPI_FLOAT, (int)rank, (int)tag, self->team->communicator,
-            next_request(self));
+  for (size_t at = 0; at < floats; at += PIECE) {
+    MPI_Irecv(values + at, (int)ag_minimum(floats - at, PIECE), MPI_FLOAT, (int)rank, (int)tag,
+              self->team->communicator, next_request(self));
+  }
+}
+
+size_t ag_exchange_started(const ag_exchange *self)
+{
+  return self->count;
 }
 
 /* All have come and gone. */
@@ -78,13 +98,23 @@ void ag_exchange_progress(ag_exchange *self)
   if (all) end_messages(self, ag_clock_seconds());
 }
 
+void ag_exchange_wait_first(ag_exchange *self, size_t started)
+{
+  if (self->count == 0) return;
+  const double start = ag_clock_seconds();
+  ag_team_wait(self->team, started, self->requests);
+  const double waited = ag_clock_seconds() - start;
+  ag_exchange_waited(self, waited);
+  self->begun += waited; /* that much was not hidden */
+}
+
 void ag_exchange_wait(ag_exchange *self)
 {
   if (self->count == 0) return;
   const double start = ag_clock_seconds();
   ag_team_wait(self->team, self->count, self->requests);
   end_messages(self, start);
-  self->seconds.exposed += ag_clock_seconds() - start;
+  ag_exchange_waited(self, ag_clock_seconds() - start);
 }
 
 ag_exchange_seconds ag_exchange_times(const ag_exchange *self)

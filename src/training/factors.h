@@ -18,6 +18,8 @@ ag_status ag_factor_sum_create(const ag_network *network, size_t layer, const ag
 void ag_factor_sum_destroy(ag_factor_sum **sum);
 /** Messages that are on their way at once. */
 size_t ag_factor_sum_messages(const ag_factor_sum *sum);
+/** Floats of one. */
+size_t ag_factor_sum_floats(const ag_factor_sum *sum);
 
 /** A batch of `images` begins: asks for the other ranks' factors. */
 void ag_factor_sum_begin(ag_factor_sum *sum, size_t images, ag_exchange *exchange);

@@ -138,6 +138,17 @@ static size_t messages_of(const ag_gradient_sum *self)
   return parts > shares ? parts : shares;
 }
 
+static size_t longest_of(const ag_gradient_sum *self)
+{
+  size_t longest = ag_partition_longest(&self->partition);
+  for (size_t layer = 0; layer < self->partition.layers; ++layer) {
+    if (self->factors[layer] == NULL) continue;
+    const size_t floats = ag_factor_sum_floats(self->factors[layer]);
+    if (floats > longest) longest = floats;
+  }
+  return longest;
+}
+
 static ag_status create_memory(ag_gradient_sum *self)
 {
   ag_status status = AG_OK;
@@ -158,7 +169,7 @@ static ag_status create_memory(ag_gradient_sum *self)
   AG_TRY(ag_allocate(layers, sizeof *self->sent, &self->sent));
   AG_TRY(ag_allocate(ag_pool_threads(self->pool), sizeof *self->shards, &self->shards));
   AG_TRY(ag_allocate(self->partition.slice_count, sizeof *self->totals, &self->totals));
-  AG_TRY(ag_exchange_create(self->team, messages_of(self), &self->exchange));
+  AG_TRY(ag_exchange_create(self->team, messages_of(self), longest_of(self), &self->exchange));
 cleanup:
   return status;
 }

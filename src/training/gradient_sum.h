@@ -49,7 +49,7 @@ void ag_gradient_sum_complete(ag_gradient_sum *sum, double *squares);
 
 /** The sum's values over a slice that is this rank's, or factored. */
 const float *ag_gradient_sum_slice(const ag_gradient_sum *sum, size_t slice);
-/** Leaves zeros for the next batch: once for each slice, whosesoever it is. */
+/** Leaves zeros for the next batch: once for each shared slice, whosesoever it is. */
 void ag_gradient_sum_clear(ag_gradient_sum *sum, size_t slice);
 
 #endif

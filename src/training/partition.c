@@ -114,6 +114,11 @@ static ag_slice_run run_of(const ag_partition *partition, size_t first, size_t e
   return run;
 }
 
+size_t ag_partition_shared(const ag_partition *partition)
+{
+  return partition->first[partition->layers];
+}
+
 ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer)
 {
   return run_of(partition, partition->first[layer], partition->first[layer + 1]);
@@ -125,4 +130,16 @@ ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, siz
   const size_t count = partition->first[layer + 1] - first;
   return run_of(partition, first + count * rank / partition->ranks,
                 first + count * (rank + 1) / partition->ranks);
+}
+
+size_t ag_partition_longest(const ag_partition *partition)
+{
+  size_t longest = 0;
+  for (size_t layer = 0; layer < partition->layers; ++layer) {
+    for (size_t rank = 0; rank < partition->ranks; ++rank) {
+      const size_t floats = ag_partition_share(partition, layer, rank).floats;
+      if (floats > longest) longest = floats;
+    }
+  }
+  return longest;
 }

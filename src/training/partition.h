@@ -38,9 +38,13 @@ ag_status ag_partition_create(const ag_network *network, size_t ranks, const boo
                               ag_partition *partition);
 void ag_partition_clear(ag_partition *partition);
 
+/** Slices that are shared out: the first ones. */
+size_t ag_partition_shared(const ag_partition *partition);
 /** The shared slices of a layer, and the share of them that is a rank's; either may be empty. */
 ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer);
 ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank);
+/** Floats of the longest share. */
+size_t ag_partition_longest(const ag_partition *partition);
 
 /** Rows of so many floats that a factored slice has, but for the last of a weight. */
 size_t ag_slice_rows(size_t floats);
