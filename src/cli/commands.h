@@ -24,6 +24,10 @@ void ag_command_parse(const struct argp *argp, int argc, char **argv, void *inpu
 size_t ag_command_count(const struct argp_state *state, const char *option, const char *argument,
                         size_t maximum);
 
+/** Where a job's results go unless one says otherwise: results/NAME for a file NAME.yaml in
+ * whatever folder. */
+void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE]);
+
 /** Prints to standard output; fails with AG_IO_ERROR where that is full or closed. */
 ag_status ag_command_print(const ag_text *text);
 

@@ -47,16 +47,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   }
 }
 
-/* results/NAME for a job file NAME.yaml in whatever folder; results/NAME-seed-2 and the like for a
- * part of it, so that the elements of a batch array do not meet. */
+/* Each part of a job in a folder of its own, so that the elements of a batch array do not meet. */
 static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
 {
   if (request->folder != NULL) return;
-  const char *slash = strrchr(request->job_path, '/');
-  const char *name = slash == NULL ? request->job_path : slash + 1;
-  const char *end = strrchr(name, '.');
-  const int length = end == NULL || end == name ? (int)strlen(name) : (int)(end - name);
-  snprintf(folder, AG_PATH_SIZE, "results/%.*s%s%.80s%s%.80s", length < 255 ? length : 255, name,
+  ag_command_result_folder(request->job_path, folder);
+  const size_t end = strlen(folder);
+  snprintf(folder + end, AG_PATH_SIZE - end, "%s%.80s%s%.80s",
            request->seed == NULL ? "" : "-seed-", request->seed == NULL ? "" : request->seed,
            request->defense == NULL ? "" : "-defense-",
            request->defense == NULL ? "" : request->defense);
