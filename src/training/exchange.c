@@ -61,6 +61,7 @@ void ag_exchange_send(ag_exchange *self, size_t rank, size_t tag, const float *v
                       size_t floats)
 {
   assert(tag < TAGS);
+  if (floats == 0) return;
   if (!self->sends) self->begun = ag_clock_seconds();
   self->sends = true;
   for (size_t at = 0; at < floats; at += PIECE) {
@@ -131,7 +132,7 @@ void ag_exchange_waited(ag_exchange *self, double seconds)
 
 size_t ag_exchange_gather_messages(const ag_partition *partition)
 {
-  return 2 * partition->layers * (partition->ranks - 1);
+  return 4 * partition->layers * (partition->ranks - 1);
 }
 
 /* Ranks in a turned order, so that not all send to the same one first. */
@@ -142,9 +143,10 @@ static void receive_layer(ag_exchange *self, const ag_partition *partition, size
   self->first[layer] = self->count;
   for (size_t turn = 1; turn < team->size; ++turn) {
     const size_t from = (team->rank + team->size - turn) % team->size;
-    const ag_slice_run run = ag_partition_share(partition, layer, from);
-    if (run.floats == 0) continue;
-    ag_exchange_receive(self, from, GATHER + layer, block + run.offset, run.floats);
+    const ag_slice_run summed = ag_partition_share(partition, layer, from);
+    const ag_slice_run factored = ag_partition_factored_share(partition, layer, from);
+    ag_exchange_receive(self, from, GATHER + layer, block + summed.offset, summed.floats);
+    ag_exchange_receive(self, from, GATHER + layer, block + factored.offset, factored.floats);
   }
   self->end[layer] = self->count;
 }
@@ -153,10 +155,12 @@ static void send_layer(ag_exchange *self, const ag_partition *partition, size_t 
                        const float *block)
 {
   const ag_team *team = self->team;
-  const ag_slice_run own = ag_partition_share(partition, layer, team->rank);
-  for (size_t turn = 1; turn < team->size && own.floats > 0; ++turn) {
-    ag_exchange_send(self, (team->rank + turn) % team->size, GATHER + layer, block + own.offset,
-                     own.floats);
+  const ag_slice_run summed = ag_partition_share(partition, layer, team->rank);
+  const ag_slice_run factored = ag_partition_factored_share(partition, layer, team->rank);
+  for (size_t turn = 1; turn < team->size; ++turn) {
+    const size_t to = (team->rank + turn) % team->size;
+    ag_exchange_send(self, to, GATHER + layer, block + summed.offset, summed.floats);
+    ag_exchange_send(self, to, GATHER + layer, block + factored.offset, factored.floats);
   }
 }
 

@@ -16,8 +16,8 @@ ag_status ag_exchange_create(const ag_team *team, size_t messages, size_t longes
                              ag_exchange **exchange);
 void ag_exchange_destroy(ag_exchange **exchange);
 
-/** Starts one message, whose floats are left alone until ag_exchange_wait. tag: below 4096, or
- * 16384 to 32767, the same on both sides; of one tag they arrive in order. */
+/** Starts one message, none where it has no floats, which are left alone until ag_exchange_wait.
+ * tag: below 4096, or 16384 to 32767, the same on both sides; of one tag they arrive in order. */
 void ag_exchange_send(ag_exchange *exchange, size_t rank, size_t tag, const float *values,
                       size_t floats);
 void ag_exchange_receive(ag_exchange *exchange, size_t rank, size_t tag, float *values,

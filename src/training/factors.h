@@ -8,8 +8,8 @@
 /* Over the shards s of a batch the gradient of a dense weight is the sum of x_s' dy_s. Where the
  * batch has fewer images than the weight has inputs and outputs, these factors are the smaller
  * part: ranks send them to each other instead of sums ("sufficient factors", Xie et al. 2015,
- * arXiv:1511.06443), and each makes the whole sum, slice by slice in its cache, along the tree of
- * training/shard_tree.h; nothing of it is written to memory before it is complete. */
+ * arXiv:1511.06443), and each makes the sum, or its share of the rows, slice by slice in its cache,
+ * along the tree of training/shard_tree.h; nothing is written to memory before it is complete. */
 typedef struct ag_factor_sum ag_factor_sum; /* where ag_factors_pay says that it pays */
 
 /** For batches of at most `shards` shards of `shard` images. Borrows network and team. */

@@ -97,14 +97,15 @@ static ag_status create_partition(ag_gradient_sum *self)
   const size_t layers = ag_network_layer_count(self->network);
   AG_TRY(ag_allocate(layers, sizeof(ag_factor_sum *), &self->factors));
   for (size_t layer = 0; layer < layers; ++layer) {
-    factored[layer] = batches->factors &&
+    factored[layer] = batches->factors != AG_FACTORS_UNUSED &&
                       ag_factors_pay(self->network, layer, batches->shard, most);
     if (!factored[layer]) continue;
     AG_TRY(ag_factor_sum_create(self->network, layer, self->team, ag_pool_threads(self->pool),
                                 batches->shard, ag_batch_shards(batches, most),
                                 &self->factors[layer]));
   }
-  AG_TRY(ag_partition_create(self->network, self->team->size, factored, &self->partition));
+  AG_TRY(ag_partition_create(self->network, self->team->size, factored, batches->factors,
+                             &self->partition));
 cleanup:
   return status;
 }

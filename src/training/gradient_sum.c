@@ -178,14 +178,14 @@ static void add_slice(const ag_gradient_sum *self, size_t index, size_t thread)
 {
   const ag_slice *slice = &self->partition.slices[index];
   self->squares[index] = 0;
-  if (!slice->factored && slice->rank != self->team->rank) return;
+  if (!ag_slice_is_own(slice, self->team->rank)) return;
   self->totals[index] = total_of(self, index, thread);
-  if (!slice->averaged && (!slice->factored || self->team->rank == 0)) {
+  if (!slice->averaged && (slice->rank != AG_EVERY_RANK || self->team->rank == 0)) {
     self->squares[index] = ag_gradient_squares(slice->floats, self->totals[index]);
   }
 }
 
-static ag_status add_shared(void *context, size_t item, size_t thread)
+static ag_status add_summed(void *context, size_t item, size_t thread)
 {
   add_slice(context, item, thread);
   return AG_OK;
@@ -194,7 +194,7 @@ static ag_status add_shared(void *context, size_t item, size_t thread)
 static ag_status add_factored(void *context, size_t item, size_t thread)
 {
   const ag_gradient_sum *self = context;
-  add_slice(self, ag_partition_shared(&self->partition) + item, thread);
+  add_slice(self, ag_partition_summed(&self->partition) + item, thread);
   return AG_OK;
 }
 
@@ -212,14 +212,14 @@ void ag_gradient_sum_complete(ag_gradient_sum *self, double *squares)
       ag_factor_sum_send(self->factors[layer], true, self->exchange);
     }
   }
-  const size_t shared = ag_partition_shared(&self->partition);
+  const size_t summed = ag_partition_summed(&self->partition);
   self->squares = squares;
   /* Factors left early. While they are multiplied out, the last layers' part-sums arrive. */
   ag_exchange_wait_first(self->exchange, self->factor_messages);
-  (void)ag_pool_run(self->pool, self->partition.slice_count - shared, add_factored,
+  (void)ag_pool_run(self->pool, self->partition.slice_count - summed, add_factored,
                     let_messages_pass, self);
   ag_exchange_wait(self->exchange);
-  (void)ag_pool_run(self->pool, shared, add_shared, NULL, self);
+  (void)ag_pool_run(self->pool, summed, add_summed, NULL, self);
 }
 
 const float *ag_gradient_sum_slice(const ag_gradient_sum *self, size_t slice)

@@ -157,13 +157,13 @@ static void the_first_messages_are_waited_for(void **state)
 }
 
 /* Each rank knows its own share alone; behind it all know all, and constants stay. */
-static void gather_shares(const ag_team *team, const ag_network *network)
+static void gather_shares(const ag_team *team, const ag_network *network, const bool *factored,
+                          ag_factor_use use)
 {
-  static const bool factored[AG_LAYERS_MAXIMUM];
   const size_t floats = ag_network_floats(network);
   ag_partition partition;
   ag_exchange *exchange = NULL;
-  assert_int_equal(ag_partition_create(network, team->size, factored, &partition), AG_OK);
+  assert_int_equal(ag_partition_create(network, team->size, factored, use, &partition), AG_OK);
   assert_int_equal(ag_exchange_create(team, ag_exchange_gather_messages(&partition),
                                       ag_partition_longest(&partition), &exchange),
                    AG_OK);
@@ -204,8 +204,11 @@ static void shares_are_gathered(void **state)
       batches_network(),
       build_network(layers, COUNT_OF(layers), (ag_shape){1, 1, 300}, 300),
   };
+  bool factored[AG_LAYERS_MAXIMUM] = {false};
+  factored[0] = true; /* of the second network */
+  gather_shares(&team, networks[1], factored, AG_FACTORS_SHARED);
   for (size_t i = 0; i < COUNT_OF(networks); ++i) {
-    gather_shares(&team, networks[i]);
+    gather_shares(&team, networks[i], NULL, AG_FACTORS_UNUSED);
     ag_network_destroy(&networks[i]);
   }
 }
