@@ -12,6 +12,16 @@
 
 /* ---- the system ---- */
 
+/* The first line of a small file of the system's; empty where it cannot be read. */
+static void read_line(const char *path, char line[64])
+{
+  line[0] = '\0';
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return;
+  if (fgets(line, 64, file) == NULL) line[0] = '\0';
+  fclose(file);
+}
+
 /* Processors of one core share it: the first of their list stands for the core. */
 static cpu_set_t cores_of(const cpu_set_t *processors)
 {
@@ -19,16 +29,14 @@ static cpu_set_t cores_of(const cpu_set_t *processors)
   CPU_ZERO(&cores);
   for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     char path[96];
-    unsigned first = (unsigned)cpu;
+    char line[64];
+    char *end = line;
     if (!CPU_ISSET(cpu, processors)) continue;
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
              cpu);
-    FILE *file = fopen(path, "re");
-    if (file != NULL) {
-      if (fscanf(file, "%u", &first) != 1 || first >= CPU_SETSIZE) first = (unsigned)cpu;
-      fclose(file);
-    }
-    CPU_SET(first, &cores);
+    read_line(path, line);
+    const size_t first = strtoul(line, &end, 10);
+    CPU_SET(end == line || first >= CPU_SETSIZE ? cpu : first, &cores);
   }
   return cores;
 }
@@ -49,13 +57,12 @@ static cpu_set_t find_usable(const cpu_set_t *bound)
 /* The limit of one control group: "200000 100000" microseconds, "max 100000" for none. */
 static double read_limit(const char *path)
 {
-  double quota = 0;
-  double period = 0;
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return 0;
-  const bool limited = fscanf(file, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0;
-  fclose(file);
-  return limited ? quota / period : 0;
+  char line[64];
+  char *end = line;
+  read_line(path, line);
+  const double quota = strtod(line, &end); /* 0 of "max" */
+  const double period = strtod(end, NULL);
+  return quota > 0 && period > 0 ? quota / period : 0;
 }
 
 double ag_placement_quota(const char *root, const char *group)

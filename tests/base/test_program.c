@@ -121,6 +121,16 @@ static void a_signal_ends_it(void **state)
   assert_int_equal(child_run(is_interrupted, NULL), 0);
 }
 
+/* The signals that wait here do not wait there: the program ends itself. */
+static void it_hears_signals_itself(void **state)
+{
+  (void)state;
+  ag_program program = run((const char *const[]){"sh", "-c", "kill -TERM $$; echo on", NULL});
+  assert_string_equal(program.output.bytes, "");
+  assert_int_equal(program.code, 128 + SIGTERM);
+  ag_program_clear(&program);
+}
+
 static int leaks_nothing(void **state)
 {
   (void)state;
@@ -139,6 +149,7 @@ int main(void)
       cmocka_unit_test(ends_what_gives_no_answer),
       cmocka_unit_test(does_not_wait_for_what_stays),
       cmocka_unit_test(a_signal_ends_it),
+      cmocka_unit_test(it_hears_signals_itself),
   };
   return cmocka_run_group_tests(tests, NULL, leaks_nothing);
 }

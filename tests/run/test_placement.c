@@ -104,7 +104,7 @@ static void says_where_ranks_share_some_cores(void **state)
   is_fine(ranks, 4);
 }
 
-/* Two processors of one core are not two cores. */
+/* Two processors of one core are not two cores, with one each or both for both. */
 static void knows_processors_of_one_core(void **state)
 {
   (void)state;
@@ -113,6 +113,8 @@ static void knows_processors_of_one_core(void **state)
     ranks[i].usable_cores = processors(0, 4);
     ranks[i].bound_cores = processors(0, 1);
   }
+  starts_with(judge(ranks, 2).bound, "n1: ranks 0 and 1 are bound to one core: 2 ranks to 1 of 4");
+  ranks[0].bound = ranks[1].bound = processors(0, 2);
   starts_with(judge(ranks, 2).bound, "n1: ranks 0 and 1 are bound to one core: 2 ranks to 1 of 4");
 }
 
@@ -134,6 +136,9 @@ static void says_where_a_rank_is_bound_to_too_few(void **state)
   starts_with(findings.crowded,
               "n1: rank 1 is bound to 2 cores, on which 4 threads would run, of 8");
   assert_non_null(strstr(findings.crowded, "--cpus-per-task=4"));
+  ranks[1].threads = 2;
+  ranks[1].bound_cores = processors(1, 1); /* two processors of one core have room for two */
+  is_fine(ranks, 2);
 }
 
 /* ---- control groups ---- */
