@@ -13,12 +13,14 @@ typedef struct ag_run_request {
   const char *data_folder; /* CIFAR-10 to use in the place of the job's dataset; NULL: the job's */
   const char *seed, *defense; /* the job's only one to run, as it writes or names it; NULL: all */
   size_t threads;             /* a rank; 0: as many as the rank may use without sharing a core */
+  size_t ranks;               /* of the communicator; 0: as many as Slurm has tasks, if it has */
 } ag_run_request;
 
-/** Runs, or continues, a job: trains what is not trained, attacks what is not attacked, and
- *  rebuilds results.h5. Collective over communicator; every rank passes the same request.
- *  Fails with the status of what stopped it, on the rank where it happened, and with AG_ELSEWHERE
- *  on the others; with AG_UNITS_FAILED where all was tried and some units failed. */
+/** Runs, or continues, a job: fails with AG_INVALID_ARGUMENT, before anything is touched, where the
+ *  ranks are not those that were started or asked for; trains what is not trained, attacks what is
+ * not attacked, and rebuilds results.h5. Collective over communicator; every rank passes the same
+ * request. Fails with the status of what stopped it, on the rank where it happened, and with
+ * AG_ELSEWHERE on the others; with AG_UNITS_FAILED where all was tried and some units failed. */
 ag_status ag_run(const ag_run_request *request, MPI_Comm communicator);
 
 /* ---- benchmark --------------------------------------------------------------------------- */
@@ -37,8 +39,9 @@ typedef struct ag_bench_request {
  *  where the time of a training step goes. Rates are given as a share of the floor: the operations
  *  of the products alone, 3x3 convolutions by Winograd's F(4x4, 3x3), at that peak on every core.
  *  text: on rank 0 the report is appended. Collective over communicator; every rank passes the
- *  same request. Fails with AG_INVALID_ARGUMENT where no model has that name or this processor does
- * not run the instructions, with AG_BAD_JOB where there are no such kernels. */
+ *  same request. Fails with AG_INVALID_ARGUMENT where no model has that name, this processor does
+ * not run the instructions, or MPI knows one rank of several that were started, with AG_BAD_JOB
+ * where there are no such kernels. */
 ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_text *text);
 
 /** Measures training at 1, 2, 4 ... ranks of the communicator and at all of them, of clean images

@@ -1,6 +1,8 @@
 /* The benchmark from its request to its report. */
 #include "run/bench.h"
 #include "run/host.h"
+#include "run/launch.h"
+#include "run/placement.h"
 
 #include <stdio.h>
 
@@ -76,6 +78,7 @@ ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm comm
       .request = request,
       .team = ag_team_of(communicator),
       .memory = {.node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
+  AG_TRY(ag_launch_agree(communicator, 0, true));
   AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));
   AG_TRY(ag_ranks_agree(communicator, create_dataset(images, setting)));
   AG_TRY(ag_ranks_agree(communicator, create_network(setting)));
@@ -161,7 +164,9 @@ ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_te
   ag_bench_report report = {0};
   AG_TRY(ag_bench_setting_create(request, communicator, AG_BENCH_STEPS_OF_EPOCH * request->batch,
                                  &setting));
-  AG_TRY(measure_all(&setting, ag_bench_threads(&setting), &report));
+  const size_t threads = ag_bench_threads(&setting);
+  AG_TRY(ag_placement_warn(communicator, threads));
+  AG_TRY(measure_all(&setting, threads, &report));
   if (setting.team.rank == 0) {
     status = request->json ? ag_bench_print_json(&setting, &report, text)
                            : ag_bench_print_table(&setting, &report, text);
