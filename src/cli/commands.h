@@ -14,6 +14,7 @@ int ag_command_plan(int argc, char **argv);
 int ag_command_status(int argc, char **argv);
 int ag_command_verify(int argc, char **argv);
 int ag_command_bench(int argc, char **argv);
+int ag_command_submit(int argc, char **argv);
 
 /** Parses with argp, so that help and mistakes read alike for all subcommands. argv[0] is
  *  replaced by "advgrid NAME". A mistake ends the program with exit code 2. */
@@ -22,6 +23,10 @@ void ag_command_parse(const struct argp *argp, int argc, char **argv, void *inpu
 /** Reads the whole number, 1 to maximum, of an option; a mistake ends the program likewise. */
 size_t ag_command_count(const struct argp_state *state, const char *option, const char *argument,
                         size_t maximum);
+
+/** Where a job's results go unless one says otherwise: results/NAME for a file NAME.yaml in
+ * whatever folder. */
+void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE]);
 
 /** Prints to standard output; fails with AG_IO_ERROR where that is full or closed. */
 ag_status ag_command_print(const ag_text *text);

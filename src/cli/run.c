@@ -4,7 +4,6 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char documentation[] =
     "Run, or continue, a job: train every defended model, attack every grid point, and leave"
@@ -37,18 +36,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   case ARGP_KEY_NO_ARGS: argp_error(state, "a job file is missing"); return 0;
   default: return ARGP_ERR_UNKNOWN;
   }
-}
-
-/* results/NAME for a job file NAME.yaml in whatever folder. */
-static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
-{
-  if (request->folder != NULL) return;
-  const char *slash = strrchr(request->job_path, '/');
-  const char *name = slash == NULL ? request->job_path : slash + 1;
-  const char *end = strrchr(name, '.');
-  const int length = end == NULL || end == name ? (int)strlen(name) : (int)(end - name);
-  snprintf(folder, AG_PATH_SIZE, "results/%.*s", length < 255 ? length : 255, name);
-  request->folder = folder;
 }
 
 static ag_status print_table(const char *path)
@@ -89,7 +76,10 @@ int ag_command_run(int argc, char **argv)
   int provided = 0;
   int rank = 0;
   ag_command_parse(&argp, argc, argv, &request);
-  default_folder(&request, folder);
+  if (request.folder == NULL) {
+    ag_command_result_folder(request.job_path, folder);
+    request.folder = folder;
+  }
   MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   const ag_status status = ag_run(&request, MPI_COMM_WORLD);
