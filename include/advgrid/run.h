@@ -54,7 +54,7 @@ ag_status ag_bench_scaling(const ag_bench_request *request, MPI_Comm communicato
 /* ---- how fast this machine is, without MPI ------------------------------------------------- */
 
 /** Measures training steps, passes and gradients of a job's model on synthetic images, on all cores
- *  of this process (16 at most) at once, for about four seconds, by the processor's time: so that
+ *  of this process (16 at most) at once, for about two seconds, by the processor's time: so that
  *  other users of a busy machine hardly count. Of adversarial training it gives the sum of its
  *  parts, and of messages, which take two ranks, ag_cluster_guess's numbers. share: of the cores'
  *  time, what this process got. Calls no MPI. Fails as ag_network_create does. */

@@ -32,7 +32,7 @@ typedef struct ag_partition {
 ag_status ag_partition_find(const char *printed, const char *name, ag_partition *partition);
 
 /** Asks sinfo. *found: false where there is no sinfo or it fails, which is told in the log. Fails
- * as ag_partition_find does, and where sinfo gives no answer in ten seconds. */
+ * as ag_partition_find does, and where sinfo gives no answer in five seconds. */
 ag_status ag_partition_ask(const char *name, bool *found, ag_partition *partition);
 
 /* ---- the script ------------------------------------------------------------------------- */
@@ -51,7 +51,8 @@ extern const char ag_script_template[];
 ag_status ag_directive_check(const char *what, const char *text);
 bool ag_directive_is_safe(const char *text);
 
-/** Appends a word for the shell, between quotes, whatever characters it has. */
+/** Appends a word for bash, between quotes, whatever characters it has, on one line: so that no
+ *  line of it may be taken for a directive. */
 ag_status ag_script_quote(const char *word, ag_text *text);
 
 /** Writes the template with its directives replaced, those that it lacks added behind its last one,

@@ -88,10 +88,13 @@ ag_status ag_script_quote(const char *word, ag_text *text)
 {
   ag_status status = AG_OK;
   AG_TRY(ag_text_append(text, "'"));
-  for (; *word != '\0'; word += *word == '\'') {
-    const size_t plain = strcspn(word, "'");
-    AG_TRY(ag_text_append(text, "%.*s%s", (int)plain, word, word[plain] == '\'' ? "'\\''" : ""));
+  while (*word != '\0') {
+    const size_t plain = strcspn(word, "'\n");
+    AG_TRY(ag_text_append(text, "%.*s", (int)plain, word));
     word += plain;
+    if (*word == '\'') AG_TRY(ag_text_append(text, "'\\''"));
+    if (*word == '\n') AG_TRY(ag_text_append(text, "'$'\\n''"));
+    word += *word != '\0';
   }
   AG_TRY(ag_text_append(text, "'"));
 cleanup:

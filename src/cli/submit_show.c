@@ -1,7 +1,6 @@
 /* What advgrid submit has chosen: told to a person, and filled into the script. */
 #include "cli/submit.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,18 +116,12 @@ cleanup:
 
 /* ---- filled in ---- */
 
-/* A job's name is free: what no directive can hold becomes a '_'. */
-static void plain_name(const char *name, char out[AG_NAME_SIZE])
+/* A job's name may stand in a directive but for a '-' at its start. NULL: nothing is left. */
+static const char *name_of(const ag_submission *self)
 {
-  size_t length = 0;
-  for (; name[length] != '\0' && length + 1 < AG_NAME_SIZE; ++length) {
-    const char one[2] = {name[length], '\0'};
-    const bool keep = isalnum((unsigned char)one[0]) || (length > 0 && one[0] == '-') ||
-                      ag_directive_is_safe(one);
-    out[length] = one[0];
-    if (!keep || one[0] == '%') out[length] = '_';
-  }
-  out[length] = '\0';
+  if (self->name != NULL) return self->name;
+  const char *name = self->plan->job->name + strspn(self->plan->job->name, "-");
+  return name[0] == '\0' ? NULL : name;
 }
 
 bool ag_submission_places_log(const ag_submission *self)
@@ -172,11 +165,9 @@ ag_status ag_submission_script(const ag_submission *self, ag_text *text)
   ag_status status = AG_OK;
   const ag_allotment *chosen = &self->chosen;
   ag_text lines = {0};
-  char name[AG_NAME_SIZE];
   char time[AG_SLURM_TIME_SIZE];
   char numbers[4][64];
   char log[AG_PATH_SIZE + 64];
-  plain_name(self->plan->job->name, name);
   ag_slurm_minutes_print(self->asked, time);
   snprintf(numbers[0], sizeof *numbers, "%zu", chosen->nodes);
   snprintf(numbers[1], sizeof *numbers, "%zu", chosen->ranks);
@@ -184,7 +175,7 @@ ag_status ag_submission_script(const ag_submission *self, ag_text *text)
   snprintf(numbers[3], sizeof *numbers, "B:USR1@%zu", ag_wall_warning(self->asked));
   snprintf(log, sizeof log, "%s/advgrid-%%j.log", self->result);
   const ag_directive directives[] = {
-      {"job-name", self->name != NULL ? self->name : name},
+      {"job-name", name_of(self)},
       {"nodes", numbers[0]},
       {"ntasks-per-node", numbers[1]},
       {"cpus-per-task", numbers[2]},

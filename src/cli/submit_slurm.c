@@ -155,7 +155,7 @@ static bool is_in_path(const char *name)
 
 ag_status ag_partition_ask(const char *name, bool *found, ag_partition *partition)
 {
-  const double seconds = 10;
+  const double seconds = 5;
   const char *const arguments[] = {"sinfo", "--noheader", "--format", AG_SINFO_FORMAT, NULL};
   ag_program program;
   *found = false;

@@ -10,7 +10,7 @@ from support.runner import check, job, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
             "status": "advgrid status results/", "verify": "advgrid verify results/",
-            "bench": "advgrid bench --"}
+            "bench": "advgrid bench --", "submit": "advgrid submit jobs/"}
 
 
 def help_tells_enough(program):

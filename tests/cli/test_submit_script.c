@@ -101,7 +101,9 @@ static void words_are_quoted(void **state)
   static const char *const cases[][2] = {
       {"", "''"},
       {"plain", "'plain'"},
-      {"a b\n$c`d`\"e\"\\", "'a b\n$c`d`\"e\"\\'"},
+      {"a b$c`d`\"e\"\\", "'a b$c`d`\"e\"\\'"},
+      {"a\n#SBATCH", "'a'$'\\n''#SBATCH'"},
+      {"\n", "''$'\\n'''"},
       {"it's", "'it'\\''s'"},
       {"'", "''\\'''"},
       {"''a'", "''\\'''\\''a'\\'''"},
