@@ -275,19 +275,27 @@ static bool is_confirmed(const ag_submission *self)
 static ag_status call_sbatch(const ag_submission *self)
 {
   const double seconds = 300; /* of a controller that is busy */
-  const char *const here[] = {"sbatch", self->script, NULL};
-  const char *const there[] = {"sbatch", "--chdir", self->result, self->script, NULL};
-  ag_program program;
-  ag_status status =
-      ag_program_run(ag_submission_places_log(self) ? here : there, seconds, &program);
-  if (status != AG_OK) return ag_fail_within(status, "not submitted");
-  status = ag_command_print(&program.output);
+  ag_program program = {0};
+  ag_text log = {0};
+  ag_status status = AG_OK;
+  AG_TRY(ag_submission_log(self, &log));
+  const bool is_told = ag_directive_is_safe(log.bytes); /* by the script */
+  const char *const plain[] = {"sbatch", self->script, NULL};
+  const char *const with_log[] = {"sbatch", "--output", log.bytes, self->script, NULL};
+  status = ag_program_run(is_told ? plain : with_log, seconds, &program);
+  if (status != AG_OK) {
+    status = ag_fail_within(status, "not submitted");
+    goto cleanup;
+  }
+  AG_TRY(ag_command_print(&program.output));
   if (program.errors.length > 0) fputs(program.errors.bytes, stderr);
-  if (status == AG_OK && program.code != 0) {
+  if (program.code != 0) {
     status = ag_fail(AG_IO_ERROR, "not submitted: sbatch ended with %d; the script is %s",
                      program.code, self->script);
   }
+cleanup:
   ag_program_clear(&program);
+  ag_text_clear(&log);
   return status;
 }
 
@@ -318,7 +326,7 @@ cleanup:
 int ag_command_submit(int argc, char **argv)
 {
   static const struct argp argp = {options, parse, "JOB.yaml", documentation, NULL, NULL, NULL};
-  ag_submission self = {.target = 4 * 60, .margin = 1.5};
+  ag_submission self = {.target = 240, .margin = 1.5};
   ag_command_parse(&argp, argc, argv, &self);
   const ag_status status = submit(&self);
   if (status != AG_OK) ag_log("%s", ag_message());

@@ -94,8 +94,8 @@ ag_status ag_submission_show(const ag_submission *submission, ag_text *text);
 /** Appends the script. Fails as ag_script_write does, and with AG_IO_ERROR where this program's own
  *  path or the current folder cannot be told. */
 ag_status ag_submission_script(const ag_submission *submission, ag_text *text);
-/** Whether the script names the log's place; else it is to be in the folder where the job starts.
- */
-bool ag_submission_places_log(const ag_submission *submission);
+/** Appends the place of the log, as Slurm's --output takes it. A directive may not be able to hold
+ *  it, see ag_directive_is_safe; an argument always is. */
+ag_status ag_submission_log(const ag_submission *submission, ag_text *text);
 
 #endif

@@ -106,7 +106,7 @@ static ag_status append_line(const char *line, size_t length, size_t count,
 {
   const char *name = NULL;
   const size_t name_length = directive_name(line, &name);
-  const ag_directive *one = find(name, name_length, count, directives);
+  const ag_directive *one = name == NULL ? NULL : find(name, name_length, count, directives);
   if (one == NULL) return ag_text_append(text, "%.*s\n", (int)length, line);
   return ag_text_append(text, "%s --%s=%s\n", mark, one->name, one->value);
 }

@@ -124,10 +124,18 @@ static const char *name_of(const ag_submission *self)
   return name[0] == '\0' ? NULL : name;
 }
 
-bool ag_submission_places_log(const ag_submission *self)
+ag_status ag_submission_log(const ag_submission *self, ag_text *text)
 {
-  /* '%' begins a replacement there. */
-  return ag_directive_is_safe(self->result) && strchr(self->result, '%') == NULL;
+  ag_status status = AG_OK;
+  /* "%j" is the job's number and "%%" a '%'; but where there is a backslash, which stands for the
+   * character behind it, Slurm replaces nothing. */
+  const bool replaces = strchr(self->result, '\\') == NULL;
+  const char special = replaces ? '%' : '\\';
+  for (const char *at = self->result; *at != '\0'; ++at)
+    AG_TRY(ag_text_append(text, "%.*s", 1 + (*at == special), (char[]){*at, *at, '\0'}));
+  AG_TRY(ag_text_append(text, "%s", replaces ? "/advgrid-%j.log" : "/advgrid.log"));
+cleanup:
+  return status;
 }
 
 static ag_status append_quoted(const char *before, const char *word, ag_text *text)
@@ -165,15 +173,15 @@ ag_status ag_submission_script(const ag_submission *self, ag_text *text)
   ag_status status = AG_OK;
   const ag_allotment *chosen = &self->chosen;
   ag_text lines = {0};
+  ag_text log = {0};
   char time[AG_SLURM_TIME_SIZE];
   char numbers[4][64];
-  char log[AG_PATH_SIZE + 64];
   ag_slurm_minutes_print(self->asked, time);
   snprintf(numbers[0], sizeof *numbers, "%zu", chosen->nodes);
   snprintf(numbers[1], sizeof *numbers, "%zu", chosen->ranks);
   snprintf(numbers[2], sizeof *numbers, "%zu", chosen->threads);
   snprintf(numbers[3], sizeof *numbers, "B:USR1@%zu", ag_wall_warning(self->asked));
-  snprintf(log, sizeof log, "%s/advgrid-%%j.log", self->result);
+  AG_TRY(ag_submission_log(self, &log));
   const ag_directive directives[] = {
       {"job-name", name_of(self)},
       {"nodes", numbers[0]},
@@ -181,7 +189,7 @@ ag_status ag_submission_script(const ag_submission *self, ag_text *text)
       {"cpus-per-task", numbers[2]},
       {"time", time},
       {"signal", numbers[3]},
-      {"output", ag_submission_places_log(self) ? log : NULL},
+      {"output", ag_directive_is_safe(log.bytes) ? log.bytes : NULL},
       {"partition", self->partition},
       {"account", self->account},
       {"threads-per-core", self->nodes_of.has_siblings ? "1" : NULL},
@@ -190,6 +198,7 @@ ag_status ag_submission_script(const ag_submission *self, ag_text *text)
   AG_TRY(ag_script_write(ag_script_template, sizeof directives / sizeof *directives, directives,
                          lines.bytes, text));
 cleanup:
+  ag_text_clear(&log);
   ag_text_clear(&lines);
   return status;
 }

@@ -4,6 +4,7 @@
 #include "run/bench.h"
 #include "run/host.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* What one thread works in; of workspace and defended it has the one that the work needs. */
@@ -173,6 +174,7 @@ ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, a
   ag_bench_lanes *lanes = NULL;
   ag_status status = ag_ranks_agree(setting->team.communicator,
                                     ag_bench_lanes_create(setting, work, pool, shards, &lanes));
+  assert(status != AG_OK || lanes != NULL);
   if (status == AG_OK) status = measure(lanes, rate);
   ag_bench_lanes_destroy(&lanes);
   return status;

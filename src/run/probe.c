@@ -227,7 +227,7 @@ ag_status ag_probe(const ag_job *job, ag_cluster *cluster, double *share)
   enum { ATTACK_STEPS = 7 };
   ag_status status = AG_OK;
   const size_t threads = ag_minimum(ag_machine_cores(), THREADS_MAXIMUM);
-  probe self = {.request = {.shard = SHARD, .batch = SHARD * SHARDS * threads},
+  probe self = {.request = {.shard = SHARD, .batch = (size_t)SHARD * SHARDS * threads},
                 .setting = {.team = {.communicator = MPI_COMM_NULL, .size = 1}},
                 .threads = threads};
   const double images = (double)self.request.batch;

@@ -247,12 +247,26 @@ def hostile_paths_arrive(program):
     found = directives(open(script, encoding="utf-8").read())
     check(found["nodes"] == "1" and found["job-name"] == "odd.name", f"{found}")
     called = recorded(program, "sbatch")
-    check(called["arguments"] == ["--chdir", place, script], f"{called}\n{result}")
+    log = place.replace("\\", "\\\\") + "/advgrid.log"  # as Slurm reads it, nothing is replaced
+    check(called["arguments"] == ["--output", log, script], f"{called}\n{result}")
     arguments, folder = delivered(program, script)
     check(arguments == ["run", "-t", "1", os.path.join(here, HOSTILE + ".yaml"), "-o", place, "-d",
                         os.path.join(here, "-d " + HOSTILE)], f"{arguments}")
     check(folder == here, folder)
     check(sorted(os.listdir(here)) == sorted([HOSTILE + ".yaml", "results"]), "a word was run")
+
+
+def the_log_lies_in_the_result_folder(program):
+    """What Slurm replaces in its path is doubled; what no directive can hold is an argument."""
+    path = set_up(program)
+    for name, log, is_argument in (("100%", "100%%/advgrid-%j.log", False),
+                                   ("a %j", "a %%j/advgrid-%j.log", True)):
+        submit(program, path, "--yes", "-o", name)
+        script = program.path(name, "submit.sbatch")
+        expected = (["--output", program.path(log)] if is_argument else []) + [script]
+        check(recorded(program, "sbatch")["arguments"] == expected, f"{name}: {expected}")
+        found = directives(script_of(program, name))["output"]
+        check(found == ("advgrid-%j.log" if is_argument else program.path(log)), f"{name}: {found}")
 
 
 # ---- sbatch and the terminal ---------------------------------------------------------------------
@@ -395,6 +409,7 @@ def a_sinfo_that_hangs_is_given_up(program):
 
 main([jobs_of_the_source_are_planned, more_cores_are_taken_for_a_nearer_target,
       what_is_given_is_taken, a_partition_s_limit_is_kept, without_slurm_this_machine_counts,
-      the_probe_is_kept, plain_paths_arrive, hostile_paths_arrive, yes_calls_sbatch,
+      the_probe_is_kept, plain_paths_arrive, hostile_paths_arrive,
+      the_log_lies_in_the_result_folder, yes_calls_sbatch,
       a_failure_of_sbatch_is_told, without_a_terminal_it_is_refused, a_person_is_asked,
       wrong_options_are_refused, what_cannot_be_is_refused, a_sinfo_that_hangs_is_given_up])
