@@ -169,6 +169,8 @@ ag_status ag_file_write(const char *path, const void *bytes, size_t size);
 ag_status ag_file_replace(const char *temporary, const char *path);
 /** Creates the folder and those above it; one that is there is success. */
 ag_status ag_folder_create(const char *path);
+/** Removes a folder with all that is in it; links are removed, not followed. */
+ag_status ag_folder_remove(const char *path);
 /** Makes the names in a folder survive a power cut. */
 ag_status ag_folder_synchronise(const char *path);
 bool ag_file_exists(const char *path);

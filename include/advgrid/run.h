@@ -12,7 +12,8 @@ typedef struct ag_run_request {
   const char *job_path;    /* the job file */
   const char *folder;      /* the result folder, made where it is missing */
   const char *data_folder; /* CIFAR-10 to use in the place of the job's dataset; NULL: the job's */
-  size_t threads;          /* a rank; 0: as many as the rank may use without sharing a core */
+  const char *seed, *defense; /* the job's only one to run, as it writes or names it; NULL: all */
+  size_t threads;             /* a rank; 0: as many as the rank may use without sharing a core */
 } ag_run_request;
 
 /** Runs, or continues, a job: trains what is not trained, attacks what is not attacked, and

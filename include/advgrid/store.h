@@ -82,6 +82,10 @@ void ag_journal_close(ag_journal **journal);
 /** Appends one record with its checksum and synchronises the file. Fails with AG_IO_ERROR, and
  *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does. */
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
+/** The same, but the file is synchronised by ag_journal_synchronise alone: for one who writes a
+ * whole journal at once. */
+ag_status ag_journal_add(ag_journal *journal, const ag_record *record);
+ag_status ag_journal_synchronise(const ag_journal *journal);
 /** Shows other hosts that this run lives, as every append does; to be called every minute or more
  *  often while nothing is appended, since after five without a sign another host may take the
  * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
@@ -178,6 +182,16 @@ typedef struct ag_folder {
  *  failure nothing is left to free. */
 ag_status ag_folder_read(const char *path, ag_folder *folder);
 void ag_folder_clear(ag_folder *folder);
+
+/* ---- folders joined ------------------------------------------------------------------------ */
+
+/** Makes of several result folders a new one, as ag_job_join makes of their jobs one: with every
+ *  model and unit that one of them has, once. What several have must be the same in all that
+ *  `verify` compares. folders are locked meanwhile, and left as they were; output must not be there
+ *  yet, or be empty, and appears whole or not at all. Fails with AG_INVALID_ARGUMENT where a folder
+ *  is no result folder, is given twice, or does not go with another, naming both and what differs;
+ *  with AG_IO_ERROR where a run writes to one; with AG_INTERRUPTED. */
+ag_status ag_merge(const char *const *folders, size_t count, const char *output);
 
 /* ---- a changed job ------------------------------------------------------------------------- */
 

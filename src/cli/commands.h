@@ -13,6 +13,7 @@ int ag_command_run(int argc, char **argv);
 int ag_command_plan(int argc, char **argv);
 int ag_command_status(int argc, char **argv);
 int ag_command_verify(int argc, char **argv);
+int ag_command_merge(int argc, char **argv);
 int ag_command_bench(int argc, char **argv);
 int ag_command_submit(int argc, char **argv);
 
@@ -30,6 +31,9 @@ void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE]);
 
 /** Prints to standard output; fails with AG_IO_ERROR where that is full or closed. */
 ag_status ag_command_print(const ag_text *text);
+
+/** Prints the table of the result folder at path. */
+ag_status ag_command_print_table(const char *path);
 
 /* ---- a command's end on the ranks of MPI_COMM_WORLD; both are collective ---- */
 

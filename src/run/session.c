@@ -30,6 +30,17 @@ static void make_paths_absolute(const ag_session *session)
   }
 }
 
+/* Leaves of the job what the request asks for. */
+static ag_status reduce_job(ag_session *session)
+{
+  ag_status status = AG_OK;
+  const ag_run_request *request = session->request;
+  if (request->seed != NULL) AG_TRY(ag_job_keep_seed(session->job, request->seed));
+  if (request->defense != NULL) AG_TRY(ag_job_keep_defense(session->job, request->defense));
+cleanup:
+  return status == AG_OK ? status : ag_fail_within(status, "%s", request->job_path);
+}
+
 /* Rank 0 reads the file and checks it, so that a mistake is reported once. */
 static ag_status read_job(ag_session *session)
 {
@@ -49,6 +60,7 @@ static ag_status read_job(ag_session *session)
   if (session->team.rank != 0) {
     status = ag_job_read(session->job_text, size, path, &session->job);
   }
+  if (status == AG_OK) status = reduce_job(session);
   if (status == AG_OK && session->request->data_folder != NULL) {
     status = ag_job_use_cifar10(session->job);
   }
