@@ -398,18 +398,24 @@ def what_cannot_be_is_refused(program):
 
 
 def a_sinfo_that_hangs_is_given_up(program):
+    """It takes its time, in which the probe is tested."""
     path = set_up(program)
     fake(program, "sinfo", "import time; time.sleep(1000)\n")
-    result = submit(program, path, "--dry-run", "-o", "out", code=2)
-    check(len(result.err.splitlines()) == 1 and "sinfo gave no answer" in result.err, f"{result}")
-    check("--nodes, --ranks and --threads go without it" in result.err, f"{result}")
-    check(not os.path.exists(program.path("out")), "a folder was created")
+    hanging = program.start("submit", path, "--machine", "machine.yaml", "--dry-run", "-o", "never")
+    while recorded(program, "sinfo") is None and hanging.poll() is None:
+        time.sleep(0.01)
     submit(program, path, "--dry-run", "-o", "out", "--nodes", "1", "--ranks", "1", "-t", "1")
+    the_probe_is_kept(program)
+    result = program.wait(hanging)
+    check(result.code == 2 and len(result.err.splitlines()) == 1, f"{result}")
+    check("sinfo gave no answer" in result.err, f"{result}")
+    check("--nodes, --ranks and --threads go without it" in result.err, f"{result}")
+    check(not os.path.exists(program.path("never")), "a folder was created")
 
 
 main([jobs_of_the_source_are_planned, more_cores_are_taken_for_a_nearer_target,
       what_is_given_is_taken, a_partition_s_limit_is_kept, without_slurm_this_machine_counts,
-      the_probe_is_kept, plain_paths_arrive, hostile_paths_arrive,
+      plain_paths_arrive, hostile_paths_arrive,
       the_log_lies_in_the_result_folder, yes_calls_sbatch,
       a_failure_of_sbatch_is_told, without_a_terminal_it_is_refused, a_person_is_asked,
       wrong_options_are_refused, what_cannot_be_is_refused, a_sinfo_that_hangs_is_given_up])
