@@ -1,11 +1,12 @@
 /* advgrid/run.h: a job on the ranks of a communicator, from its file to its result file,
- * and the benchmark of what such a run spends its time on. */
+ * the benchmark of what such a run spends its time on, and a probe of the machine for a plan. */
 #ifndef ADVGRID_RUN_H
 #define ADVGRID_RUN_H
 
 #include <mpi.h>
 
 #include "advgrid/base.h"
+#include "advgrid/plan.h"
 
 typedef struct ag_run_request {
   const char *job_path;    /* the job file */
@@ -53,5 +54,25 @@ ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_te
  *  batch normalisation, or a machine is wanted of one rank, which sends no messages. */
 ag_status ag_bench_scaling(const ag_bench_request *request, MPI_Comm communicator, ag_text *text,
                            ag_text *cluster);
+
+/* ---- how fast this machine is, without MPI ------------------------------------------------- */
+
+/** Measures training steps, passes and gradients of a job's model on synthetic images, on all cores
+ *  of this process (16 at most) at once, for about two seconds, by the processor's time: so that
+ *  other users of a busy machine hardly count. Of adversarial training it gives the sum of its
+ *  parts, and of messages, which take two ranks, ag_cluster_guess's numbers. share: of the cores'
+ *  time, what this process got. Calls no MPI. Fails as ag_network_create does. */
+ag_status ag_probe(const ag_job *job, ag_cluster *cluster, double *share);
+/** Cores that this process may use; two CPUs of one core count once. */
+size_t ag_machine_cores(void);
+
+/** Where a probe's findings are kept: in $XDG_CACHE_HOME/advgrid or ~/.cache/advgrid, named after
+ *  the processor and the instructions that the job uses on it. Fails with AG_INVALID_ARGUMENT where
+ *  there is no such folder to name, or the processor does not run the instructions. */
+ag_status ag_machine_path(const ag_job *job, char path[AG_PATH_SIZE]);
+/** Reads a machine file. Fails with AG_INVALID_ARGUMENT and the path. */
+ag_status ag_machine_read(const char *path, ag_cluster *cluster);
+/** Writes one, whole or not at all, and makes its folder. Fails with AG_IO_ERROR. */
+ag_status ag_machine_keep(const char *path, const ag_cluster *cluster);
 
 #endif

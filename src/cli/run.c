@@ -49,13 +49,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   }
 }
 
-/* Each part of a job in a folder of its own, so that the elements of a batch array do not meet. */
+/* Of a part of a job results/NAME-seed-2 and the like, so that the elements of a batch array do not
+ * meet. */
 static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
 {
   if (request->folder != NULL) return;
   ag_command_result_folder(request->job_path, folder);
-  const size_t end = strlen(folder);
-  snprintf(folder + end, AG_PATH_SIZE - end, "%s%.80s%s%.80s",
+  const size_t length = strlen(folder);
+  snprintf(folder + length, AG_PATH_SIZE - length, "%s%.80s%s%.80s",
            request->seed == NULL ? "" : "-seed-", request->seed == NULL ? "" : request->seed,
            request->defense == NULL ? "" : "-defense-",
            request->defense == NULL ? "" : request->defense);
