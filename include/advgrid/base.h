@@ -197,6 +197,27 @@ void ag_text_clear(ag_text *text);
  *  enough to be a slip of the finger. candidates[count]: borrowed. */
 const char *ag_text_nearest(const char *word, const char *const *candidates, size_t count);
 
+/* ---- other programs --------------------------------------------------------- */
+
+/* Of what a program writes to one stream, so many bytes are kept. */
+enum { AG_PROGRAM_OUTPUT_MAXIMUM = 1 << 20 };
+
+/* What a program left behind. */
+typedef struct ag_program {
+  int code;               /* its exit code, or 128 + the signal that ended it */
+  ag_text output, errors; /* of stdout and stderr: printable ASCII, tabs and newlines, any other
+                             byte as '?'; never NULL after success */
+} ag_program;
+
+/** Runs arguments[0], looked for in PATH where it has no '/', with the arguments, which NULL ends;
+ *  no shell reads them, and its stdin is empty. Waits until it ends, at most `seconds`: then it is
+ *  killed with what it has started, as it is where SIGINT, SIGTERM or SIGHUP comes meanwhile.
+ *  An exit code other than 0 is success. program: overwritten, freed by ag_program_clear; nothing
+ *  to free on failure. Fails with AG_IO_ERROR ("X is not in PATH", "X gave no answer within 5 s"),
+ *  AG_INTERRUPTED or AG_OUT_OF_MEMORY. Not for ranks under MPI, some of which must not fork. */
+ag_status ag_program_run(const char *const *arguments, double seconds, ag_program *program);
+void ag_program_clear(ag_program *program);
+
 /* ---- digests -------------------------------------------------------------- */
 
 enum { AG_DIGEST_SIZE = 32, AG_DIGEST_TEXT_SIZE = 65 };

@@ -276,4 +276,37 @@ ag_status ag_cluster_print(const ag_cluster *cluster, ag_text *text);
 ag_status ag_predict(const ag_plan *plan, const ag_cluster *cluster, size_t ranks, size_t threads,
                      ag_simulation *simulation);
 
+/* ---- the shape of a batch job -------------------------------------------------------------- */
+
+typedef struct ag_allotment {
+  size_t nodes, ranks, threads; /* ranks of a node, threads of a rank */
+  double seconds;               /* predicted */
+  double efficiency;            /* of all its cores, against one alone */
+} ag_allotment;
+
+typedef struct ag_allotment_wish {
+  size_t nodes_maximum, cores;  /* > 0: nodes that there are, cores of each */
+  size_t nodes, ranks, threads; /* as they must be; 0: to be chosen */
+  double target;                /* seconds */
+} ag_allotment_wish;
+
+/** Seconds on so many ranks of so many threads. */
+typedef ag_status (*ag_predictor)(void *context, size_t ranks, size_t threads, double *seconds);
+
+/** Goes through 1, 2, 4 ... and all cores of a node, then 2, 4 ... and all nodes with all their
+ *  cores, and takes the first that is predicted to end within the target: *in_time. Where none is,
+ *  the fastest of those whose cores are used to 80 % or better, or else the one that uses them
+ * best. A core is a rank of its own, but for ranks of 2, 4, 8 ... threads where these are predicted
+ * to be faster by a twentieth. Fails with AG_INVALID_ARGUMENT where what is asked for is more than
+ *  there is, and as predict does. */
+ag_status ag_allotment_choose(const ag_allotment_wish *wish, ag_predictor predict, void *context,
+                              ag_allotment *chosen, bool *in_time);
+
+/** The time to ask for: margin * predicted, a minute to start, the warning below before the end,
+ * and a minute by which Slurm may give it early; rounded up to minutes. */
+size_t ag_wall_minutes(double predicted, double margin);
+/** Seconds before the end at which a job of so many minutes (> 0) is told to stop: a tenth of its
+ *  time, one minute to five, but never more than half of it. */
+size_t ag_wall_warning(size_t minutes);
+
 #endif

@@ -21,6 +21,9 @@ typedef struct ag_provenance {
   uint32_t ranks, threads;                  /* threads a rank */
   char dataset_sha256[AG_DIGEST_TEXT_SIZE]; /* hexadecimal, of the loaded images */
   char kernels[1024];                       /* of rank 0: "avx512; conv1 im2col, conv2 winograd" */
+  uint32_t slurm_restart_count;             /* how often Slurm has requeued its job before */
+  char slurm_array_job_id[32], slurm_array_task_id[32]; /* empty where it is of no array */
+  char slurm_nodes[1024];                               /* as Slurm writes them: "n[1-4]" */
 } ag_provenance;
 
 /** Fills in all but mpi, hosts, ranks, threads, dataset_sha256 and kernels. */

@@ -15,6 +15,7 @@ int ag_command_status(int argc, char **argv);
 int ag_command_verify(int argc, char **argv);
 int ag_command_merge(int argc, char **argv);
 int ag_command_bench(int argc, char **argv);
+int ag_command_submit(int argc, char **argv);
 
 /** Parses with argp, so that help and mistakes read alike for all subcommands. argv[0] is
  *  replaced by "advgrid NAME". A mistake ends the program with exit code 2. */

@@ -1,4 +1,5 @@
 /* advgrid plan: what a job comes to, and how long it takes, without running it. */
+#include "advgrid/run.h"
 #include "advgrid/store.h"
 #include "cli/commands.h"
 
@@ -69,15 +70,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static ag_status load_cluster(const char *path, ag_cluster *cluster)
 {
-  char *file = NULL;
-  size_t size = 0;
   *cluster = ag_cluster_guess();
-  if (path == NULL) return AG_OK;
-  ag_status status = ag_file_read(path, &file, &size);
-  if (status != AG_OK) return ag_fail(AG_INVALID_ARGUMENT, "%s", ag_message());
-  status = ag_cluster_read(file, size, path, cluster);
-  ag_release(&file);
-  return status;
+  return path == NULL ? AG_OK : ag_machine_read(path, cluster);
 }
 
 static ag_status append_row(const ag_plan *plan, const ag_cluster *cluster, size_t ranks,

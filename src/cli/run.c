@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     {"defense", KEY_DEFENSE, "NAME", 0, "the job with this one of its defenses alone", 0},
     {"data", 'd', "DIR", 0, "use the CIFAR-10 in DIR in the place of the job's dataset", 0},
     {"threads", 't', "N", 0, "threads of a rank (default: its share of the node's cores)", 0},
+    {"ranks", 'n', "N", 0, "stop where MPI has other than N ranks (default: Slurm's tasks)", 0},
     {0},
 };
 
@@ -38,6 +39,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   case KEY_DEFENSE: request->defense = argument; return 0;
   case 'd': request->data_folder = argument; return 0;
   case 't': request->threads = ag_command_count(state, "threads", argument, 1024); return 0;
+  case 'n': request->ranks = ag_command_count(state, "ranks", argument, 1000000); return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 0) argp_error(state, "one job file is expected, '%s' is more", argument);
     request->job_path = argument;
@@ -47,13 +49,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   }
 }
 
-/* Each part of a job in a folder of its own, so that the elements of a batch array do not meet. */
+/* Of a part of a job results/NAME-seed-2 and the like, so that the elements of a batch array do not
+ * meet. */
 static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
 {
   if (request->folder != NULL) return;
   ag_command_result_folder(request->job_path, folder);
-  const size_t end = strlen(folder);
-  snprintf(folder + end, AG_PATH_SIZE - end, "%s%.80s%s%.80s",
+  const size_t length = strlen(folder);
+  snprintf(folder + length, AG_PATH_SIZE - length, "%s%.80s%s%.80s",
            request->seed == NULL ? "" : "-seed-", request->seed == NULL ? "" : request->seed,
            request->defense == NULL ? "" : "-defense-",
            request->defense == NULL ? "" : request->defense);

@@ -1,6 +1,7 @@
 /* Opening a run: every rank reads the same text, shares the same dataset and makes the same plan.
  */
 #include "run/session.h"
+#include "run/placement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,7 @@ static ag_status start_threads(ag_session *session)
            "take more ranks",
            threads, shards > 0 ? shards : 1);
   }
+  if (session->team.rank == 0) ag_placement_warn_of_blas(threads);
   return ag_pool_create(threads, &session->pool);
 }
 
@@ -176,6 +178,7 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(ag_ranks_agree(communicator, check_kernels(session)));
   warn_of_mixed_kernels(session);
   AG_TRY(ag_ranks_agree(communicator, start_threads(session)));
+  AG_TRY(ag_placement_warn(communicator, ag_pool_threads(session->pool)));
   AG_TRY(ag_ranks_agree(communicator, load_dataset(session)));
   AG_TRY(digest_models(session));
   AG_TRY(

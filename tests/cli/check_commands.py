@@ -10,7 +10,7 @@ from support.runner import check, job, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
             "status": "advgrid status results/", "verify": "advgrid verify results/",
-            "merge": "advgrid merge results/",
+            "merge": "advgrid merge results/", "submit": "advgrid submit jobs/",
             "bench": "advgrid bench --"}
 
 
