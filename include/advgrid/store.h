@@ -11,7 +11,9 @@
 /* ---- provenance ------------------------------------------------------------------------ */
 
 /* What a run was made with and on. Stored as it is in the journal: what comes new comes last, and
- * a record that ends before it is read as one where it is empty. */
+ * a record that ends before it is read as one where it is empty. Merged folders have one record, in
+ * which a text that was not the same in all of them holds each, " + " between, and hosts all names.
+ */
 typedef struct ag_provenance {
   char version[32], git_commit[64];
   char cpu[128], mpi[256], blas[256], hdf5[32];

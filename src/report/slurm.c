@@ -111,6 +111,7 @@ ag_status ag_report_slurm(const ag_ledger *ledger, ag_text *text)
   bool knows = true;
   const ag_provenance *run = &ledger->provenance;
   if (ledger->runs == 0 || run->slurm_job_id[0] == '\0') return AG_OK;
+  if (strstr(run->slurm_job_id, " + ") != NULL) return AG_OK; /* merged: no job writes here */
   if (run->slurm_array_job_id[0] == '\0') {
     snprintf(jobs, sizeof jobs, "%s%s", option, run->slurm_job_id);
   } else {

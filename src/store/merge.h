@@ -37,7 +37,8 @@ ag_status ag_merge_take(ag_merging *all, size_t source);
 ag_status ag_merge_check_models(const ag_merging *all);
 
 /** What the sources' last runs were made with and on: each value that several have once, the most
- *  ranks and threads, the latest start. What does not fit ends in "...". Overwritten. */
+ *  ranks and threads, the restarts of all, the latest start. What does not fit ends in "...".
+ * Overwritten. */
 void ag_merge_provenance(const ag_merging *all, ag_provenance *joined);
 
 /** Writes the ledger as a result folder: the models' files, checkpoints of what is not trained,

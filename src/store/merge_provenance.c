@@ -55,12 +55,16 @@ void ag_merge_provenance(const ag_merging *all, ag_provenance *joined)
     ADD(blas);
     ADD(hdf5);
     ADD(slurm_job_id);
+    ADD(slurm_array_job_id);
+    ADD(slurm_array_task_id);
+    ADD(slurm_nodes);
     ADD(kernels);
 #undef ADD
     add_list(joined->hosts, sizeof joined->hosts, ",", run->hosts);
     if (strcmp(run->started, joined->started) > 0) {
       memcpy(joined->started, run->started, sizeof joined->started);
     }
+    joined->slurm_restart_count += run->slurm_restart_count;
     if (run->ranks > joined->ranks) joined->ranks = run->ranks;
     if (run->threads > joined->threads) joined->threads = run->threads;
     memcpy(joined->dataset_sha256, run->dataset_sha256, sizeof joined->dataset_sha256);

@@ -98,6 +98,20 @@ def what_does_not_answer_is_told(program):
          "41: not known: squeue gave no answer within 5 s")
 
 
+def of_a_merged_folder_nothing_is_asked(program):
+    """Several jobs have made it, and none of them writes to it."""
+    path = program.environment["PATH"]
+    folder(program, JOB)
+    os.rename(program.path("out"), program.path("one"))
+    os.rename(program.path("bin"), program.path("before"))
+    program.environment["PATH"] = path
+    folder(program, ELEMENT)
+    program.run("merge", "one", "out", "-o", "merged")
+    command(program, "squeue", "")
+    lines = program.run("status", "merged").out.splitlines()
+    check(len(lines) == 4 and not os.path.exists(program.path("squeue.arguments")), f"{lines}")
+
+
 def without_slurm_nothing_is_asked(program):
     folder(program, {})
     command(program, "squeue", "")
@@ -107,4 +121,4 @@ def without_slurm_nothing_is_asked(program):
 
 main([squeues_answer_is_told, an_element_of_an_array_is_asked_for,
       a_forgotten_job_is_sought_in_the_accounts, what_does_not_answer_is_told,
-      without_slurm_nothing_is_asked])
+      of_a_merged_folder_nothing_is_asked, without_slurm_nothing_is_asked])

@@ -19,6 +19,8 @@ typedef struct making {
   double seconds;       /* of everything */
   uint8_t images;       /* in the place of the usual digest of the images; 0: that */
   const char *host, *kernels;
+  const char *task; /* of Slurm's array 12; NULL: of none */
+  uint32_t restarts;
   uint32_t ranks;
 } making;
 
@@ -87,6 +89,11 @@ static inline void put_work(const char *folder, const ag_plan *plan, const makin
   assert_int_equal(ag_journal_open(folder, &journal), AG_OK);
   ag_provenance run = {.ranks = how->ranks, .threads = 1};
   snprintf(run.hosts, sizeof run.hosts, "%s", part(how->host, "here"));
+  if (how->task != NULL) {
+    snprintf(run.slurm_array_job_id, sizeof run.slurm_array_job_id, "12");
+    snprintf(run.slurm_array_task_id, sizeof run.slurm_array_task_id, "%s", how->task);
+  }
+  run.slurm_restart_count = how->restarts;
   snprintf(run.kernels, sizeof run.kernels, "%s", part(how->kernels, "avx2"));
   ag_digest_text(&(ag_digest){.bytes = {how->images == 0 ? 1 : how->images}}, run.dataset_sha256);
   put(journal, AG_RECORD_RUN, &(ag_digest){0}, &run, sizeof run);

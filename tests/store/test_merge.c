@@ -141,15 +141,20 @@ static void provenance_is_joined(void **state)
   (void)state;
   ag_provenance run;
   char *folder = folder_create();
-  const making first = {.host = "n1,n2", .kernels = "avx2; conv1 im2col", .ranks = 4};
+  const making first = {
+      .host = "n1,n2", .kernels = "avx2; conv1 im2col", .ranks = 4, .task = "0", .restarts = 2};
   make_part(folder, "a", &(parts){.seeds = "seed: 1"}, &first);
-  make_part(folder, "b", &(parts){.seeds = "seed: 2"}, &(making){.host = "n2,n10", .ranks = 2});
+  make_part(folder, "b", &(parts){.seeds = "seed: 2"},
+            &(making){.host = "n2,n10", .ranks = 2, .task = "1", .restarts = 1});
   make_part(folder, "c", &(parts){.seeds = "seed: 3"}, &(making){.host = "n1"});
   expect_merged(folder, "a b c");
   keep_run(&run, folder);
   assert_string_equal(run.hosts, "n1,n2,n10");
   assert_string_equal(run.kernels, "avx2; conv1 im2col + avx2");
   assert_int_equal(run.ranks, 4);
+  assert_string_equal(run.slurm_array_job_id, "12");
+  assert_string_equal(run.slurm_array_task_id, "0 + 1");
+  assert_int_equal(run.slurm_restart_count, 3);
   folder_remove(folder);
   /* More than the field holds. */
   char names[1020];
