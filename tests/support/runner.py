@@ -62,7 +62,8 @@ class Program:
         self.folder = tempfile.mkdtemp(prefix="advgrid-test-")
         # What a batch job's shell has, and its steps, would be taken for this program's own.
         self.environment = {name: value for name, value in os.environ.items()
-                            if not name.startswith(("SLURM_", "SRUN_", "PMIX_", "PMI_"))}
+                            if name == "SLURM_CONF" or
+                            not name.startswith(("SLURM_", "SRUN_", "PMIX_", "PMI_"))}
         self.environment.update(
             OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
             OMPI_MCA_rmaps_base_oversubscribe="1", LC_ALL="C",
