@@ -8,16 +8,16 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cluster import Cluster
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from slurm.cluster import Cluster
 from support.runner import (EPOCH, Program, check, grid, main, recorded, require, units)
 
 require("h5py")
 
 BINARY, SOURCE = map(os.path.abspath, sys.argv[1:3])
 SCRIPT, CHAIN = (os.path.join(SOURCE, "slurm", name) for name in ("grid.sbatch", "chain.sh"))
-with open(BINARY, "rb") as program_file:  # sanitizers make it slow: 7 to 10 s on two cores
-    EPOCHS = 60 if b"__asan_init" in program_file.read() else 360
+with open(BINARY, "rb") as program_file:  # sanitizers make it slow: 5 s on two cores
+    EPOCHS = 30 if b"__asan_init" in program_file.read() else 180
 JOB = grid(training_images=300, epochs=EPOCHS, images=20, more="run: {checkpoint_minutes: 0.01}\n")
 NODES = ["--nodes=2", "--ntasks-per-node=2"]
 REFERENCE = []  # the folder of the same job under mpirun, with one rank
@@ -83,15 +83,20 @@ def two_nodes(program):
 
 
 def time_limit(program):
-    """A minute, of which 29 s are the last and Slurm takes 30 more: told at once when it looks, the
-    job goes on in another minute, and on other nodes, since these are about to be repaired."""
+    """A minute, of which 29 s are the last and Slurm takes 30 more: told as soon as Slurm looks,
+    the job goes on in another minute, and on other nodes, since these are about to be repaired.
+    Until just before that its ranks stand still, as if they took long."""
     program.write("job.yaml", JOB)
-    CLUSTER.before_limits(5)
+    if CLUSTER.limits_due() < 12:  # it might not be in training by then
+        time.sleep(CLUSTER.limits_due() + 0.5)
     job = CLUSTER.submit(program, SCRIPT, "job.yaml",
                          options=[*NODES, "--time=1", "--signal=B:USR1@29"])
     in_training(program, job, program.path("results/job"))
+    CLUSTER.run("scancel", "--signal=STOP", job)
     broken = "nodename=" + ",".join(CLUSTER.nodes(job))
     CLUSTER.run("scontrol", "update", broken, "state=drain", "reason=test")
+    time.sleep(CLUSTER.limits_due() - 0.5)
+    CLUSTER.run("scancel", "--signal=CONT", job)
     log = check_went_on(program, job, program.path("results/job"))
     CLUSTER.run("scontrol", "update", broken, "state=resume")
     check("stopped with code 85; requeued to go on" in log, log)

@@ -7,22 +7,19 @@ import getpass
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from slurm.guard import LIBC, descendants, die_with_parent, guard, kill_all, parents
 from support.runner import Failure, check
 
 COMMANDS = ("munged munge unmunge slurmctld slurmd scontrol sinfo squeue sbatch srun scancel "
             "mpirun").split()
 START = 30  # seconds that the whole start may take
 NEW_NAMES, NEW_MOUNTS, BIND, SLAVE, RECURSIVE = 0x04000000, 0x00020000, 4096, 1 << 19, 16384
-DEATH_SIGNAL, SUBREAPER = 1, 36  # of prctl
-LIBC = ctypes.CDLL(None, use_errno=True)
 ENDED = ("COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL OUT_OF_MEMORY PREEMPTED BOOT_FAIL "
          "DEADLINE").split()
 
@@ -83,69 +80,6 @@ def require_slurm():
         if shutil.which(name) is None:
             print(f"skipped: there is no {name} here; .ci/packages tests installs Slurm")
             sys.exit(77)
-
-
-# ---- processes ---------------------------------------------------------------------------------
-
-def parents():
-    """{process: its parent}, of all that are there."""
-    found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                found[int(name)] = int(file.read().rpartition(")")[2].split()[1])
-        except OSError:
-            pass  # it has just ended
-    return found
-
-
-def descendants(ancestors):
-    """All that come from these processes, the processes themselves left out."""
-    tree, found, level = parents(), set(), set(ancestors)
-    while level:
-        level = {child for child, parent in tree.items() if parent in level} - found
-        found |= level
-    return found
-
-
-def kill_all(processes):
-    for process in processes:
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0] != 0:
-            pass
-    except ChildProcessError:
-        pass
-
-
-def guard():
-    """From here on the test is a child of this process. All that loses its parent falls to this
-    one, which kills what the test leaves behind when it ends, removes the folder, and ends as the
-    test did. Returns, in the test, the path of that folder."""
-    base = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="advgrid-slurm-", dir=base if len(base) < 40 else "/tmp")
-    LIBC.prctl(SUBREAPER, 1)
-    sys.stdout.flush()
-    test = os.fork()
-    if test == 0:
-        LIBC.prctl(DEATH_SIGNAL, signal.SIGKILL)
-        return folder
-    for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
-        signal.signal(number, lambda *_: kill_all([test]))
-    code = os.waitstatus_to_exitcode(os.waitpid(test, 0)[1])
-    end = time.monotonic() + 10
-    while descendants([os.getpid()]) and time.monotonic() < end:
-        kill_all(descendants([os.getpid()]))
-        time.sleep(0.05)
-        reap()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(code if code >= 0 else 1)
 
 
 # ---- places ------------------------------------------------------------------------------------
@@ -233,6 +167,9 @@ class Cluster:
             OMPI_MCA_btl_tcp_if_include="lo", OMPI_MCA_oob_tcp_if_include="lo",
             OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_mpi_yield_when_idle="1",
             OMPI_MCA_hwloc_base_binding_policy="none", OMPI_MCA_rmaps_base_oversubscribe="1",
+            # Who is killed leaves shared memory: in this folder it goes with the cluster.
+            OMPI_MCA_btl_vader_backing_directory=self.path("tmp"),
+            OMPI_MCA_osc_sm_backing_directory=self.path("tmp"),
             ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
 
     # ---- start -----------------------------------------------------------------------------
@@ -273,7 +210,7 @@ class Cluster:
     def spawn(self, name, *command, host=None):
         """A daemon; it dies with this process."""
         def prepare():
-            LIBC.prctl(DEATH_SIGNAL, signal.SIGKILL)
+            die_with_parent()
             if host is not None and self.own_names:
                 enter(host, self.path("hosts", host))
 
@@ -367,16 +304,15 @@ class Cluster:
         return self.run("scontrol", "show", "hostnames",
                         self.job(job)["NodeList"]).stdout.split()
 
-    def before_limits(self, seconds):
-        """Waits until so many seconds before Slurm looks at time limits the next time, which it
-        does every thirty seconds: at most that long."""
+    def limits_due(self):
+        """The seconds until Slurm looks at time limits the next time, which it does every thirty."""
         times = []
         with open(self.path("log/slurmctld"), encoding="utf-8", errors="replace") as file:
             for line in file:
                 if not times or "Testing job time limits" in line:
                     stamp = datetime.datetime.fromisoformat(line[1:line.index("]")])
                     times.append(stamp.timestamp())
-        time.sleep((times[-1] - seconds - time.time()) % 30)
+        return (times[-1] - time.time()) % 30
 
     def log(self, program, job):
         try:
