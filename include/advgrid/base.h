@@ -169,6 +169,8 @@ ag_status ag_file_write(const char *path, const void *bytes, size_t size);
 ag_status ag_file_replace(const char *temporary, const char *path);
 /** Creates the folder and those above it; one that is there is success. */
 ag_status ag_folder_create(const char *path);
+/** Removes a folder with all that is in it; links are removed, not followed. */
+ag_status ag_folder_remove(const char *path);
 /** Makes the names in a folder survive a power cut. */
 ag_status ag_folder_synchronise(const char *path);
 bool ag_file_exists(const char *path);
@@ -194,6 +196,27 @@ void ag_text_clear(ag_text *text);
 /** The candidate nearest to word by edit distance, or NULL where none is near
  *  enough to be a slip of the finger. candidates[count]: borrowed. */
 const char *ag_text_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* ---- other programs --------------------------------------------------------- */
+
+/* Of what a program writes to one stream, so many bytes are kept. */
+enum { AG_PROGRAM_OUTPUT_MAXIMUM = 1 << 20 };
+
+/* What a program left behind. */
+typedef struct ag_program {
+  int code;               /* its exit code, or 128 + the signal that ended it */
+  ag_text output, errors; /* of stdout and stderr: printable ASCII, tabs and newlines, any other
+                             byte as '?'; never NULL after success */
+} ag_program;
+
+/** Runs arguments[0], looked for in PATH where it has no '/', with the arguments, which NULL ends;
+ *  no shell reads them, and its stdin is empty. Waits until it ends, at most `seconds`: then it is
+ *  killed with what it has started, as it is where SIGINT, SIGTERM or SIGHUP comes meanwhile.
+ *  An exit code other than 0 is success. program: overwritten, freed by ag_program_clear; nothing
+ *  to free on failure. Fails with AG_IO_ERROR ("X is not in PATH", "X gave no answer within 5 s"),
+ *  AG_INTERRUPTED or AG_OUT_OF_MEMORY. Not for ranks under MPI, some of which must not fork. */
+ag_status ag_program_run(const char *const *arguments, double seconds, ag_program *program);
+void ag_program_clear(ag_program *program);
 
 /* ---- digests -------------------------------------------------------------- */
 

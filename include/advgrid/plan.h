@@ -41,6 +41,23 @@ void ag_job_destroy(ag_job **job);
 /** Puts CIFAR-10 in the place of the job's dataset, with as many images. */
 ag_status ag_job_use_cifar10(ag_job *job);
 
+/** Drops all seeds, or all defenses, but one, as the job writes the seed or names the defense; keys
+ *  stay as they are. Fails with AG_INVALID_ARGUMENT and a list of those there are. */
+ag_status ag_job_keep_seed(ag_job *job, const char *seed);
+ag_status ag_job_keep_defense(ag_job *job, const char *name);
+
+/* One of several jobs, and what it is called in messages; both borrowed. */
+typedef struct ag_job_part {
+  const ag_job *job;
+  const char *place;
+} ag_job_part;
+
+/** Joins jobs that agree in all but their name, `run:`, seeds, defenses, attacks and epsilons: the
+ *  first with the union of these lists, in the order in which they first appear. count > 0. Fails
+ *  with AG_INVALID_ARGUMENT, naming two places and what differs, or where one name stands for two
+ *  things or two names for one; with AG_BAD_JOB where a list becomes longer than a job's may be. */
+ag_status ag_job_join(const ag_job_part *parts, size_t count, ag_job **joined);
+
 /** Appends the job as YAML with every default filled in; reading it gives the same job. */
 ag_status ag_job_print(const ag_job *job, ag_text *text);
 
@@ -55,7 +72,7 @@ typedef struct ag_layer_sums {
 /* One network to train or to take from a file: a defense with a seed. */
 typedef struct ag_model_unit {
   size_t defense, seed;        /* indices in the job */
-  char name[2 * AG_NAME_SIZE]; /* of models/NAME.h5: the defense's, with "-seedN" among several */
+  char name[2 * AG_NAME_SIZE]; /* of models/NAME.h5: ag_model_name */
   ag_digest key;               /* of all that its parameters depend on */
   ag_layer_list layers;
   bool from_file; /* its defense names one: nothing is trained */
@@ -103,6 +120,13 @@ typedef struct ag_inputs {
  *  parts do not fit each other. */
 ag_status ag_plan_create(const ag_job *job, const ag_inputs *inputs, ag_plan **plan);
 void ag_plan_destroy(ag_plan **plan);
+
+/** What a model's files are called: by its defense, with "-seedN" where the job has several seeds.
+ *  defense, seed: indices in the job. name: overwritten. */
+void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE]);
+/** A network of these layers of the plan, to be asked what it costs or to hold parameters, also on
+ *  a processor that does not run the job's instructions. network: owned by the caller. */
+ag_status ag_plan_network(const ag_plan *plan, const ag_layer_list *layers, ag_network **network);
 
 /* ---- the schedule ----------------------------------------------------------------------- */
 
@@ -251,5 +275,38 @@ ag_status ag_cluster_print(const ag_cluster *cluster, ag_text *text);
  *  and writing take no time. Fails as ag_simulate does. */
 ag_status ag_predict(const ag_plan *plan, const ag_cluster *cluster, size_t ranks, size_t threads,
                      ag_simulation *simulation);
+
+/* ---- the shape of a batch job -------------------------------------------------------------- */
+
+typedef struct ag_allotment {
+  size_t nodes, ranks, threads; /* ranks of a node, threads of a rank */
+  double seconds;               /* predicted */
+  double efficiency;            /* of all its cores, against one alone */
+} ag_allotment;
+
+typedef struct ag_allotment_wish {
+  size_t nodes_maximum, cores;  /* > 0: nodes that there are, cores of each */
+  size_t nodes, ranks, threads; /* as they must be; 0: to be chosen */
+  double target;                /* seconds */
+} ag_allotment_wish;
+
+/** Seconds on so many ranks of so many threads. */
+typedef ag_status (*ag_predictor)(void *context, size_t ranks, size_t threads, double *seconds);
+
+/** Goes through 1, 2, 4 ... and all cores of a node, then 2, 4 ... and all nodes with all their
+ *  cores, and takes the first that is predicted to end within the target: *in_time. Where none is,
+ *  the fastest of those whose cores are used to 80 % or better, or else the one that uses them
+ * best. A core is a rank of its own, but for ranks of 2, 4, 8 ... threads where these are predicted
+ * to be faster by a twentieth. Fails with AG_INVALID_ARGUMENT where what is asked for is more than
+ *  there is, and as predict does. */
+ag_status ag_allotment_choose(const ag_allotment_wish *wish, ag_predictor predict, void *context,
+                              ag_allotment *chosen, bool *in_time);
+
+/** The time to ask for: margin * predicted, a minute to start, the warning below before the end,
+ * and a minute by which Slurm may give it early; rounded up to minutes. */
+size_t ag_wall_minutes(double predicted, double margin);
+/** Seconds before the end at which a job of so many minutes (> 0) is told to stop: a tenth of its
+ *  time, one minute to five, but never more than half of it. */
+size_t ag_wall_warning(size_t minutes);
 
 #endif

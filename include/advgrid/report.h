@@ -11,6 +11,12 @@ ag_status ag_report_table(const ag_ledger *ledger, ag_text *text);
 /** Appends how far the folder's job is: models and units done, failed and left. */
 ag_status ag_report_status(const ag_ledger *ledger, ag_text *text);
 
+/** Appends a line with what Slurm says of the folder's last run, if that was a job of Slurm's: its
+ *  state and the reason, nodes, the time left. Asks squeue, and sacct where squeue has forgotten
+ *  it, for at most 5 seconds each; what they cannot tell, and why, is part of the line. Fails with
+ *  AG_OUT_OF_MEMORY, or with AG_INTERRUPTED as ag_program_run does. */
+ag_status ag_report_slurm(const ag_ledger *ledger, ag_text *text);
+
 /** Compares the results in two folders bit for bit: every dataset and attribute of results.h5 and
  *  of each models/NAME.h5, types and shapes included; not times, hosts, ranks, threads, versions
  *  and the like. Points are matched by defense, attack, epsilon and seed. Appends one line where

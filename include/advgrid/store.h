@@ -11,7 +11,9 @@
 /* ---- provenance ------------------------------------------------------------------------ */
 
 /* What a run was made with and on. Stored as it is in the journal: what comes new comes last, and
- * a record that ends before it is read as one where it is empty. */
+ * a record that ends before it is read as one where it is empty. Merged folders have one record, in
+ * which a text that was not the same in all of them holds each, " + " between, and hosts all names.
+ */
 typedef struct ag_provenance {
   char version[32], git_commit[64];
   char cpu[128], mpi[256], blas[256], hdf5[32];
@@ -21,6 +23,9 @@ typedef struct ag_provenance {
   uint32_t ranks, threads;                  /* threads a rank */
   char dataset_sha256[AG_DIGEST_TEXT_SIZE]; /* hexadecimal, of the loaded images */
   char kernels[1024];                       /* of rank 0: "avx512; conv1 im2col, conv2 winograd" */
+  uint32_t slurm_restart_count;             /* how often Slurm has requeued its job before */
+  char slurm_array_job_id[32], slurm_array_task_id[32]; /* empty where it is of no array */
+  char slurm_nodes[1024];                               /* as Slurm writes them: "n[1-4]" */
 } ag_provenance;
 
 /** Fills in all but mpi, hosts, ranks, threads, dataset_sha256 and kernels. */
@@ -82,6 +87,10 @@ void ag_journal_close(ag_journal **journal);
 /** Appends one record with its checksum and synchronises the file. Fails with AG_IO_ERROR, and
  *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does. */
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
+/** The same, but the file is synchronised by ag_journal_synchronise alone: for one who writes a
+ * whole journal at once. */
+ag_status ag_journal_add(ag_journal *journal, const ag_record *record);
+ag_status ag_journal_synchronise(const ag_journal *journal);
 /** Shows other hosts that this run lives, as every append does; to be called every minute or more
  *  often while nothing is appended, since after five without a sign another host may take the
  * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
@@ -178,6 +187,16 @@ typedef struct ag_folder {
  *  failure nothing is left to free. */
 ag_status ag_folder_read(const char *path, ag_folder *folder);
 void ag_folder_clear(ag_folder *folder);
+
+/* ---- folders joined ------------------------------------------------------------------------ */
+
+/** Makes of several result folders a new one, as ag_job_join makes of their jobs one: with every
+ *  model and unit that one of them has, once. What several have must be the same in all that
+ *  `verify` compares. folders are locked meanwhile, and left as they were; output must not be there
+ *  yet, or be empty, and appears whole or not at all. Fails with AG_INVALID_ARGUMENT where a folder
+ *  is no result folder, is given twice, or does not go with another, naming both and what differs;
+ *  with AG_IO_ERROR where a run writes to one; with AG_INTERRUPTED. */
+ag_status ag_merge(const char *const *folders, size_t count, const char *output);
 
 /* ---- a changed job ------------------------------------------------------------------------- */
 

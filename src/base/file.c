@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,4 +140,20 @@ ag_status ag_folder_create(const char *path)
     return ag_fail(AG_IO_ERROR, "cannot create folder %s: a file has that name", path);
   }
   return AG_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *information, int kind,
+                        struct FTW *where)
+{
+  (void)information;
+  (void)kind;
+  (void)where;
+  return remove(path);
+}
+
+ag_status ag_folder_remove(const char *path)
+{
+  enum { DESCRIPTORS = 8 };
+  if (nftw(path, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == 0) return AG_OK;
+  return ag_fail(AG_IO_ERROR, "cannot remove %s: %s", path, strerror(errno));
 }

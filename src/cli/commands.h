@@ -13,7 +13,9 @@ int ag_command_run(int argc, char **argv);
 int ag_command_plan(int argc, char **argv);
 int ag_command_status(int argc, char **argv);
 int ag_command_verify(int argc, char **argv);
+int ag_command_merge(int argc, char **argv);
 int ag_command_bench(int argc, char **argv);
+int ag_command_submit(int argc, char **argv);
 
 /** Parses with argp, so that help and mistakes read alike for all subcommands. argv[0] is
  *  replaced by "advgrid NAME". A mistake ends the program with exit code 2. */
@@ -23,8 +25,15 @@ void ag_command_parse(const struct argp *argp, int argc, char **argv, void *inpu
 size_t ag_command_count(const struct argp_state *state, const char *option, const char *argument,
                         size_t maximum);
 
+/** Where a job's results go unless one says otherwise: results/NAME for a file NAME.yaml in
+ * whatever folder. */
+void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE]);
+
 /** Prints to standard output; fails with AG_IO_ERROR where that is full or closed. */
 ag_status ag_command_print(const ag_text *text);
+
+/** Prints the table of the result folder at path. */
+ag_status ag_command_print_table(const char *path);
 
 /* ---- a command's end on the ranks of MPI_COMM_WORLD; both are collective ---- */
 

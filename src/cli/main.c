@@ -12,7 +12,8 @@ typedef struct command {
 
 static const command commands[] = {
     {"run", ag_command_run},       {"plan", ag_command_plan},   {"status", ag_command_status},
-    {"verify", ag_command_verify}, {"bench", ag_command_bench},
+    {"verify", ag_command_verify}, {"merge", ag_command_merge}, {"bench", ag_command_bench},
+    {"submit", ag_command_submit},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -24,8 +25,10 @@ static const char documentation[] =
     "Commands:\n"
     "  run JOB.yaml      run, or continue, a job\n"
     "  plan JOB.yaml     what a job comes to, and how long it takes; runs nothing\n"
+    "  submit JOB.yaml   plan a job for Slurm, write its batch script, and call sbatch\n"
     "  status DIR        how far the job in a result folder is\n"
     "  verify DIR DIR    whether two result folders hold the same, bit for bit\n"
+    "  merge DIR...      join the result folders of parts of a job\n"
     "  bench             how fast this machine is, what takes its time, how it scales\n"
     "\n"
     "Each has a --help of its own. For example:\n"

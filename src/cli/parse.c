@@ -26,6 +26,15 @@ size_t ag_command_count(const struct argp_state *state, const char *option, cons
   return (size_t)value;
 }
 
+void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE])
+{
+  const char *slash = strrchr(job_path, '/');
+  const char *name = slash == NULL ? job_path : slash + 1;
+  const char *end = strrchr(name, '.');
+  const int length = end == NULL || end == name ? (int)strlen(name) : (int)(end - name);
+  snprintf(folder, AG_PATH_SIZE, "results/%.*s", length < 255 ? length : 255, name);
+}
+
 ag_status ag_command_print(const ag_text *text)
 {
   if (fwrite(text->bytes, 1, text->length, stdout) != text->length || fflush(stdout) != 0) {

@@ -1,8 +1,10 @@
 /* advgrid plan: what a job comes to, and how long it takes, without running it. */
+#include "advgrid/run.h"
 #include "advgrid/store.h"
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char documentation[] =
     "Print what a job comes to: its models, points and units, their floating-point operations,"
@@ -13,12 +15,14 @@ static const char documentation[] =
     " Attacks count at their most; images that fall early cost less.\n"
     "\n"
     "  advgrid plan jobs/quickstart.yaml\n"
+    "  advgrid plan jobs/quickstart.yaml --list seeds    what run --seed takes\n"
     "  mpirun -n 2 advgrid bench --scaling -o machine.yaml\n"
     "  advgrid plan jobs/base.yaml --ranks 64 --machine machine.yaml\n";
 
 static const struct argp_option options[] = {
     {"ranks", 'n', "N", 0, "predict the hours of 1, 2, 4 ... N ranks", 0},
     {"threads", 't', "T", 0, "threads of a rank (default: those of the machine file, else 1)", 0},
+    {"list", 'l', "WHAT", 0, "print nothing but the job's seeds or its defenses, one a line", 0},
     {"machine", 'm', "FILE", 0, "how fast the machine is, from bench --scaling -o FILE", 0},
     {0},
 };
@@ -26,6 +30,7 @@ static const struct argp_option options[] = {
 typedef struct request {
   const char *job_path, *machine_path; /* machine_path: NULL where none is given */
   size_t ranks, threads;               /* 0: not given */
+  const char *list;                    /* "seeds" or "defenses"; NULL: the plan */
 } request;
 
 enum { RANKS_MAXIMUM = 100000, THREADS_MAXIMUM = 1024 };
@@ -39,6 +44,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     input->threads = ag_command_count(state, "threads", argument, THREADS_MAXIMUM);
     return 0;
   case 'm': input->machine_path = argument; return 0;
+  case 'l':
+    if (strcmp(argument, "seeds") != 0 && strcmp(argument, "defenses") != 0) {
+      argp_error(state, "--list is '%s'; expected seeds or defenses", argument);
+    }
+    input->list = argument;
+    return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 0) argp_error(state, "one job file is expected, '%s' is more", argument);
     input->job_path = argument;
@@ -59,15 +70,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static ag_status load_cluster(const char *path, ag_cluster *cluster)
 {
-  char *file = NULL;
-  size_t size = 0;
   *cluster = ag_cluster_guess();
-  if (path == NULL) return AG_OK;
-  ag_status status = ag_file_read(path, &file, &size);
-  if (status != AG_OK) return ag_fail(AG_INVALID_ARGUMENT, "%s", ag_message());
-  status = ag_cluster_read(file, size, path, cluster);
-  ag_release(&file);
-  return status;
+  return path == NULL ? AG_OK : ag_machine_read(path, cluster);
 }
 
 static ag_status append_row(const ag_plan *plan, const ag_cluster *cluster, size_t ranks,
@@ -123,6 +127,31 @@ cleanup:
   return status;
 }
 
+/* What run --seed and --defense take, for scripts. */
+static ag_status append_list(const char *what, const ag_job *job, ag_text *text)
+{
+  ag_status status = AG_OK;
+  const bool seeds = strcmp(what, "seeds") == 0;
+  for (size_t i = 0; i < (seeds ? job->seed_count : job->defense_count); ++i) {
+    AG_TRY(seeds ? ag_text_append(text, "%llu\n", (unsigned long long)job->seeds[i])
+                 : ag_text_append(text, "%s\n", job->defenses[i].name));
+  }
+cleanup:
+  return status;
+}
+
+static ag_status append_whole(const request *input, const ag_plan *plan, const ag_cluster *cluster,
+                              ag_text *text)
+{
+  ag_status status = AG_OK;
+  AG_TRY(append_plan(plan, text));
+  if (input->ranks > 0) AG_TRY(append_prediction(input, plan, cluster, text));
+  AG_TRY(ag_text_append(text, "\n# the job with every default filled in\n"));
+  AG_TRY(ag_job_print(plan->job, text));
+cleanup:
+  return status;
+}
+
 static ag_status print_plan(const request *input)
 {
   ag_status status = AG_OK;
@@ -135,10 +164,8 @@ static ag_status print_plan(const request *input)
   AG_TRY(ag_job_load(input->job_path, &file, &size, &job));
   AG_TRY(load_cluster(input->machine_path, &cluster));
   AG_TRY(ag_plan_create(job, NULL, &plan));
-  AG_TRY(append_plan(plan, &text));
-  if (input->ranks > 0) AG_TRY(append_prediction(input, plan, &cluster, &text));
-  AG_TRY(ag_text_append(&text, "\n# the job with every default filled in\n"));
-  AG_TRY(ag_job_print(plan->job, &text));
+  AG_TRY(input->list != NULL ? append_list(input->list, job, &text)
+                             : append_whole(input, plan, &cluster, &text));
   AG_TRY(ag_command_print(&text));
 cleanup:
   ag_text_clear(&text);

@@ -1,6 +1,5 @@
 /* advgrid run: MPI's start and end, and the table at the end. */
 #include "advgrid/run.h"
-#include "advgrid/report.h"
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -11,15 +10,23 @@ static const char documentation[] =
     " DIR/results.h5."
     "\v"
     "Under mpirun or srun all ranks share the work. A run that was stopped is continued by the"
-    " same command: what DIR/journal records is not done again.\n"
+    " same command: what DIR/journal records is not done again. --seed and --defense run a part of"
+    " the job, each in a folder of its own, such as results/NAME-seed-2; advgrid merge joins "
+    "them.\n"
     "\n"
     "  mpirun -n 4 advgrid run jobs/quickstart.yaml -o results/quickstart\n"
-    "  mpirun -n 2 advgrid run jobs/quickstart.yaml -d cifar-10-batches-bin -o results/cifar\n";
+    "  mpirun -n 2 advgrid run jobs/quickstart.yaml -d cifar-10-batches-bin -o results/cifar\n"
+    "  advgrid run jobs/first.yaml --seed 2\n";
+
+enum { KEY_SEED = 256, KEY_DEFENSE }; /* options without a letter */
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "the result folder (default: results/NAME for jobs/NAME.yaml)", 0},
+    {"seed", KEY_SEED, "N", 0, "the job with this one of its seeds alone", 0},
+    {"defense", KEY_DEFENSE, "NAME", 0, "the job with this one of its defenses alone", 0},
     {"data", 'd', "DIR", 0, "use the CIFAR-10 in DIR in the place of the job's dataset", 0},
     {"threads", 't', "N", 0, "threads of a rank (default: its share of the node's cores)", 0},
+    {"ranks", 'n', "N", 0, "stop where MPI has other than N ranks (default: Slurm's tasks)", 0},
     {0},
 };
 
@@ -28,8 +35,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   ag_run_request *request = state->input;
   switch (key) {
   case 'o': request->folder = argument; return 0;
+  case KEY_SEED: request->seed = argument; return 0;
+  case KEY_DEFENSE: request->defense = argument; return 0;
   case 'd': request->data_folder = argument; return 0;
   case 't': request->threads = ag_command_count(state, "threads", argument, 1024); return 0;
+  case 'n': request->ranks = ag_command_count(state, "ranks", argument, 1000000); return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 0) argp_error(state, "one job file is expected, '%s' is more", argument);
     request->job_path = argument;
@@ -39,32 +49,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   }
 }
 
-/* results/NAME for a job file NAME.yaml in whatever folder. */
+/* Of a part of a job results/NAME-seed-2 and the like, so that the elements of a batch array do not
+ * meet. */
 static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
 {
   if (request->folder != NULL) return;
-  const char *slash = strrchr(request->job_path, '/');
-  const char *name = slash == NULL ? request->job_path : slash + 1;
-  const char *end = strrchr(name, '.');
-  const int length = end == NULL || end == name ? (int)strlen(name) : (int)(end - name);
-  snprintf(folder, AG_PATH_SIZE, "results/%.*s", length < 255 ? length : 255, name);
+  ag_command_result_folder(request->job_path, folder);
+  const size_t length = strlen(folder);
+  snprintf(folder + length, AG_PATH_SIZE - length, "%s%.80s%s%.80s",
+           request->seed == NULL ? "" : "-seed-", request->seed == NULL ? "" : request->seed,
+           request->defense == NULL ? "" : "-defense-",
+           request->defense == NULL ? "" : request->defense);
   request->folder = folder;
-}
-
-static ag_status print_table(const char *path)
-{
-  ag_folder folder;
-  ag_text text = {0};
-  ag_status status = ag_folder_read(path, &folder);
-  if (status != AG_OK) return status;
-  AG_TRY(ag_text_append(&text, "\n"));
-  AG_TRY(ag_report_table(folder.ledger, &text));
-  AG_TRY(ag_text_append(&text, "\n%s/results.h5\n", path));
-  AG_TRY(ag_command_print(&text));
-cleanup:
-  ag_text_clear(&text);
-  ag_folder_clear(&folder);
-  return status;
 }
 
 /* Prints the table or what failed, and agrees on the exit code of the whole job. */
@@ -72,7 +68,7 @@ static int finish(ag_status status, int rank, const char *folder)
 {
   ag_ranks_say_failure(status, rank);
   if (rank == 0 && (status == AG_OK || status == AG_UNITS_FAILED)) {
-    const ag_status printed = print_table(folder);
+    const ag_status printed = ag_command_print_table(folder);
     if (printed != AG_OK) {
       ag_log("%s", ag_message());
       status = printed;

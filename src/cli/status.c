@@ -6,7 +6,7 @@
 
 static const char documentation[] =
     "Print how far the job in a result folder is, from its journal; also while it runs, and from"
-    " any machine that sees the folder."
+    " any machine that sees the folder. Where Slurm ran it last, also what squeue says of that job."
     "\v"
     "  advgrid status results/quickstart\n";
 
@@ -33,6 +33,9 @@ int ag_command_status(int argc, char **argv)
   ag_status status = ag_folder_read(path, &folder);
   if (status == AG_OK) status = ag_report_status(folder.ledger, &text);
   if (status == AG_OK) status = ag_command_print(&text);
+  ag_text_clear(&text);
+  if (status == AG_OK) status = ag_report_slurm(folder.ledger, &text); /* which may have to wait */
+  if (status == AG_OK && text.length > 0) status = ag_command_print(&text);
   if (status != AG_OK) ag_log("%s", ag_message());
   ag_text_clear(&text);
   ag_folder_clear(&folder);

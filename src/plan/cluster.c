@@ -129,11 +129,11 @@ ag_status ag_cluster_print(const ag_cluster *cluster, ag_text *text)
     return ag_fail(AG_IO_ERROR, "libcyaml cannot write the machine: %s (%s)", cyaml_strerror(error),
                    heard.text);
   }
-  const ag_status status = ag_text_append(
-      text,
-      "# by advgrid bench --scaling: seconds of one image on one thread while all work,\n"
-      "# seconds of a message without bytes, bytes a second\n%.*s",
-      (int)size, written);
+  const ag_status status =
+      ag_text_append(text,
+                     "# how fast a machine is: seconds of one image on one thread while all work,\n"
+                     "# seconds of a message without bytes, bytes a second\n%.*s",
+                     (int)size, written);
   cyaml_mem(NULL, written, 0);
   return status;
 }

@@ -42,9 +42,9 @@ static size_t larger(size_t a, size_t b)
   return a > b ? a : b;
 }
 
-/* The network of these layers, to be asked what it costs: with instructions that run here, since
- * a job may be planned, and its results read, on another processor than the one that runs it. */
-static ag_status build(const ag_plan *plan, const ag_layer_list *layers, ag_network **network)
+/* With instructions that run here, since a job may be planned, and its results read, on another
+ * processor than the one that runs it. */
+ag_status ag_plan_network(const ag_plan *plan, const ag_layer_list *layers, ag_network **network)
 {
   const ag_variant *variant = NULL;
   ag_layer_list list = *layers;
@@ -87,7 +87,7 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   ag_network *network = NULL;
   AG_TRY(ag_defense_layers(defense, &job->model, dataset->classes, &out->layers));
   out->layers.kernels = ag_kernel_choice_of(&job->kernels);
-  AG_TRY(build(plan, &out->layers, &network));
+  AG_TRY(ag_plan_network(plan, &out->layers, &network));
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
@@ -120,6 +120,17 @@ cleanup:
   return status == AG_OK ? status : ag_fail_within(status, "defense '%s'", defense->name);
 }
 
+void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE])
+{
+  const char *stem = job->defenses[defense].name;
+  if (job->seed_count == 1) {
+    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s", stem);
+  } else {
+    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s-seed%llu", stem,
+             (unsigned long long)job->seeds[seed]);
+  }
+}
+
 static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *inputs)
 {
   const ag_job *job = plan->job;
@@ -127,13 +138,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     ag_model_unit *model = &plan->models[i];
     model->defense = i / job->seed_count;
     model->seed = i % job->seed_count;
-    const char *name = job->defenses[model->defense].name;
-    if (job->seed_count == 1) {
-      snprintf(model->name, sizeof model->name, "%s", name);
-    } else {
-      snprintf(model->name, sizeof model->name, "%s-seed%llu", name,
-               (unsigned long long)job->seeds[model->seed]);
-    }
+    ag_model_name(job, model->defense, model->seed, model->name);
     model->layers = costs[model->defense].layers;
     model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;

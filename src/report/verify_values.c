@@ -10,8 +10,22 @@
 /* Attributes, columns and names at a file's root. The kernels are told where something differs:
  * they may be why. */
 static const char *const circumstances[] = {
-    "advgrid_version", "git_commit", "hosts",    "cpu",          "kernels", "mpi", "blas", "hdf5",
-    "ranks",           "threads",    "restarts", "slurm_job_id",
+    "advgrid_version",
+    "git_commit",
+    "hosts",
+    "cpu",
+    "kernels",
+    "mpi",
+    "blas",
+    "hdf5",
+    "ranks",
+    "threads",
+    "restarts",
+    "slurm_job_id",
+    "slurm_array_job_id",
+    "slurm_array_task_id",
+    "slurm_nodes",
+    "slurm_restart_count",
 };
 
 /* "seconds", "hidden_seconds". */

@@ -1,6 +1,8 @@
 /* The benchmark from its request to its report. */
 #include "run/bench.h"
 #include "run/host.h"
+#include "run/launch.h"
+#include "run/placement.h"
 
 #include <stdio.h>
 
@@ -22,26 +24,49 @@ static ag_status find_model(const char *name, const ag_kind **kind)
 
 static ag_status create_network(ag_bench_setting *setting)
 {
-  enum { CHANNELS_MAXIMUM = 16 };
-  float mean[CHANNELS_MAXIMUM];
-  float deviation[CHANNELS_MAXIMUM];
   ag_status status = AG_OK;
   ag_entry model;
-  ag_layer_list layers;
   ag_settings kernels;
   const ag_kind *kind = NULL;
   AG_TRY(find_model(setting->request->model, &kind));
   ag_entry_start(&model, kind);
-  AG_TRY(ag_architecture_layers(&model, setting->dataset.classes, &layers));
   ag_settings_start(&kernels, ag_kernel_options);
   AG_TRY(ag_settings_set(&kernels, "instructions", setting->request->instructions));
   AG_TRY(ag_settings_set(&kernels, "convolution", setting->request->convolution));
-  layers.kernels = ag_kernel_choice_of(&kernels);
-  AG_TRY(ag_network_create(&layers, setting->dataset.shape, setting->dataset.classes,
-                           &setting->network));
-  ag_dataset_statistics(&setting->dataset, mean, deviation);
-  ag_network_initialise(setting->network, 1, mean, deviation);
-  ag_network_prepare(setting->network, false, NULL);
+  AG_TRY(ag_bench_network_create(&model, &kernels, &setting->dataset, &setting->network));
+cleanup:
+  return status;
+}
+
+ag_status ag_bench_network_create(const ag_entry *model, const ag_settings *kernels,
+                                  const ag_dataset *dataset, ag_network **network)
+{
+  enum { CHANNELS_MAXIMUM = 16 };
+  float mean[CHANNELS_MAXIMUM];
+  float deviation[CHANNELS_MAXIMUM];
+  ag_status status = AG_OK;
+  ag_layer_list layers;
+  AG_TRY(ag_architecture_layers(model, dataset->classes, &layers));
+  layers.kernels = ag_kernel_choice_of(kernels);
+  AG_TRY(ag_network_create(&layers, dataset->shape, dataset->classes, network));
+  ag_dataset_statistics(dataset, mean, deviation);
+  ag_network_initialise(*network, 1, mean, deviation);
+  ag_network_prepare(*network, false, NULL);
+cleanup:
+  return status;
+}
+
+ag_status ag_bench_dataset_describe(size_t images, ag_entry *entry, ag_dataset *dataset,
+                                    size_t *bytes)
+{
+  ag_status status = AG_OK;
+  char count[32];
+  ag_entry_start(entry, ag_kind_find(ag_dataset_table, "synthetic"));
+  snprintf(count, sizeof count, "%zu", images);
+  AG_TRY(ag_settings_set(&entry->settings, "training_images", count));
+  AG_TRY(ag_settings_set(&entry->settings, "validation_images", "0"));
+  AG_TRY(ag_settings_set(&entry->settings, "test_images", "1"));
+  AG_TRY(ag_dataset_describe(entry, dataset, bytes));
 cleanup:
   return status;
 }
@@ -51,14 +76,8 @@ static ag_status create_dataset(size_t images, ag_bench_setting *setting)
 {
   ag_status status = AG_OK;
   ag_entry entry;
-  char count[32];
   size_t bytes = 0;
-  ag_entry_start(&entry, ag_kind_find(ag_dataset_table, "synthetic"));
-  snprintf(count, sizeof count, "%zu", images);
-  AG_TRY(ag_settings_set(&entry.settings, "training_images", count));
-  AG_TRY(ag_settings_set(&entry.settings, "validation_images", "0"));
-  AG_TRY(ag_settings_set(&entry.settings, "test_images", "1"));
-  AG_TRY(ag_dataset_describe(&entry, &setting->dataset, &bytes));
+  AG_TRY(ag_bench_dataset_describe(images, &entry, &setting->dataset, &bytes));
   AG_TRY(ag_node_memory_create(setting->team.communicator, bytes, &setting->memory));
   if (setting->team.rank == 0) status = ag_dataset_load(&entry, NULL, setting->memory.block);
   AG_TRY(ag_ranks_agree(setting->team.communicator, status));
@@ -76,6 +95,7 @@ ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm comm
       .request = request,
       .team = ag_team_of(communicator),
       .memory = {.node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
+  AG_TRY(ag_launch_agree(communicator, 0, true));
   AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));
   AG_TRY(ag_ranks_agree(communicator, create_dataset(images, setting)));
   AG_TRY(ag_ranks_agree(communicator, create_network(setting)));
@@ -161,7 +181,9 @@ ag_status ag_bench(const ag_bench_request *request, MPI_Comm communicator, ag_te
   ag_bench_report report = {0};
   AG_TRY(ag_bench_setting_create(request, communicator, AG_BENCH_STEPS_OF_EPOCH * request->batch,
                                  &setting));
-  AG_TRY(measure_all(&setting, ag_bench_threads(&setting), &report));
+  const size_t threads = ag_bench_threads(&setting);
+  AG_TRY(ag_placement_warn(communicator, threads));
+  AG_TRY(measure_all(&setting, threads, &report));
   if (setting.team.rank == 0) {
     status = request->json ? ag_bench_print_json(&setting, &report, text)
                            : ag_bench_print_table(&setting, &report, text);

@@ -30,6 +30,12 @@ typedef struct ag_bench_setting {
 ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm communicator,
                                   size_t images, ag_bench_setting *setting);
 void ag_bench_setting_destroy(ag_bench_setting *setting);
+/** Its parts, of which nothing is collective: images to train on, as an entry and described; and a
+ *  network for a loaded dataset, prepared for evaluation. network: owned by the caller. */
+ag_status ag_bench_dataset_describe(size_t images, ag_entry *entry, ag_dataset *dataset,
+                                    size_t *bytes);
+ag_status ag_bench_network_create(const ag_entry *model, const ag_settings *kernels,
+                                  const ag_dataset *dataset, ag_network **network);
 /** Threads of a rank, the same on every one, so that all measure alike. Collective. */
 size_t ag_bench_threads(const ag_bench_setting *setting);
 
@@ -64,6 +70,16 @@ double ag_bench_fma_peak(const ag_variant *variant, double seconds);
 /** Operations a second on the 36 products of a Winograd convolution, by the variant's own matrix
  *  product; NULL: by ag_gemm, which is OpenBLAS. */
 ag_status ag_bench_gemm(const ag_variant *variant, double seconds, double *rate);
+
+/* What the threads of a pool make passes in. */
+typedef struct ag_bench_lanes ag_bench_lanes;
+
+/** For turns of `shards` shards of the request's size, the same images each time; work: forward
+ *  passes or steps of PGD. Borrows setting and pool. Not collective. */
+ag_status ag_bench_lanes_create(const ag_bench_setting *setting, ag_bench_work work, ag_pool *pool,
+                                size_t shards, ag_bench_lanes **lanes);
+void ag_bench_lanes_destroy(ag_bench_lanes **lanes);
+ag_status ag_bench_lanes_turn(ag_bench_lanes *lanes);
 
 /** Images a second of all ranks, each with the threads of its pool. Collective. */
 ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, ag_pool *pool,

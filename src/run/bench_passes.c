@@ -4,6 +4,7 @@
 #include "run/bench.h"
 #include "run/host.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* What one thread works in; of workspace and defended it has the one that the work needs. */
@@ -16,17 +17,17 @@ typedef struct lane {
   uint32_t *samples;
 } lane;
 
-typedef struct passes {
+struct ag_bench_lanes {
   const ag_bench_setting *setting;
   ag_bench_work work;
   ag_pool *pool;
   lane *lanes;   /* [threads] */
-  size_t shards; /* of a turn on this rank: as many for each thread */
-} passes;
+  size_t shards; /* of a turn on this rank */
+};
 
 /* ---- memory ---- */
 
-static ag_status create_lane(const passes *self, lane *one)
+static ag_status create_lane(const ag_bench_lanes *self, lane *one)
 {
   ag_status status = AG_OK;
   ag_entry none;
@@ -55,18 +56,28 @@ cleanup:
   return status;
 }
 
-static ag_status create_lanes(passes *self)
+ag_status ag_bench_lanes_create(const ag_bench_setting *setting, ag_bench_work work, ag_pool *pool,
+                                size_t shards, ag_bench_lanes **out)
 {
-  const size_t threads = ag_pool_threads(self->pool);
-  ag_status status = ag_allocate(threads, sizeof *self->lanes, &self->lanes);
-  for (size_t i = 0; status == AG_OK && i < threads; ++i) {
-    status = create_lane(self, &self->lanes[i]);
-  }
+  ag_status status = AG_OK;
+  ag_bench_lanes *self = NULL;
+  const size_t threads = ag_pool_threads(pool);
+  *out = NULL;
+  AG_TRY(ag_allocate(1, sizeof *self, &self));
+  *out = self;
+  *self = (ag_bench_lanes){.setting = setting, .work = work, .pool = pool, .shards = shards};
+  AG_TRY(ag_allocate(threads, sizeof *self->lanes, &self->lanes));
+  for (size_t i = 0; i < threads; ++i)
+    AG_TRY(create_lane(self, &self->lanes[i]));
+cleanup:
+  if (status != AG_OK) ag_bench_lanes_destroy(out);
   return status;
 }
 
-static void destroy_lanes(passes *self)
+void ag_bench_lanes_destroy(ag_bench_lanes **out)
 {
+  ag_bench_lanes *self = *out;
+  if (self == NULL) return;
   for (size_t i = 0; self->lanes != NULL && i < ag_pool_threads(self->pool); ++i) {
     lane *one = &self->lanes[i];
     ag_release(&one->samples);
@@ -79,13 +90,14 @@ static void destroy_lanes(passes *self)
     ag_workspace_destroy(&one->workspace);
   }
   ag_release(&self->lanes);
+  ag_release(out);
 }
 
 /* ---- work ---- */
 
 static ag_status run_forward(void *context, size_t item, size_t thread)
 {
-  const passes *self = context;
+  const ag_bench_lanes *self = context;
   const lane *mine = &self->lanes[thread];
   const ag_pass pass = {.seed = 1, .samples = mine->samples};
   (void)item;
@@ -96,7 +108,7 @@ static ag_status run_forward(void *context, size_t item, size_t thread)
 
 static ag_status run_pgd(void *context, size_t item, size_t thread)
 {
-  const passes *self = context;
+  const ag_bench_lanes *self = context;
   const lane *mine = &self->lanes[thread];
   const ag_target *target = ag_defended_target(mine->defended);
   const ag_threat threat = {.epsilon = 8.0F / 255};
@@ -112,23 +124,29 @@ static ag_status run_pgd(void *context, size_t item, size_t thread)
   return AG_OK;
 }
 
+ag_status ag_bench_lanes_turn(ag_bench_lanes *self)
+{
+  return ag_pool_run(self->pool, self->shards,
+                     self->work == AG_BENCH_FORWARD ? run_forward : run_pgd, NULL, self);
+}
+
+/* ---- of all ranks ---- */
+
 /* seconds: of `turns` on the slowest rank. Collective. */
-static ag_status run_turns(passes *self, size_t turns, double *seconds)
+static ag_status run_turns(ag_bench_lanes *self, size_t turns, double *seconds)
 {
   ag_status status = AG_OK;
   MPI_Comm communicator = self->setting->team.communicator;
   MPI_Barrier(communicator);
   const double start = ag_clock_seconds();
-  for (size_t turn = 0; status == AG_OK && turn < turns; ++turn) {
-    status = ag_pool_run(self->pool, self->shards,
-                         self->work == AG_BENCH_FORWARD ? run_forward : run_pgd, NULL, self);
-  }
+  for (size_t turn = 0; status == AG_OK && turn < turns; ++turn)
+    status = ag_bench_lanes_turn(self);
   const double mine = ag_clock_seconds() - start;
   MPI_Allreduce(&mine, seconds, 1, MPI_DOUBLE, MPI_MAX, communicator);
   return ag_ranks_agree(communicator, status);
 }
 
-static ag_status measure(passes *self, ag_bench_rate *rate)
+static ag_status measure(ag_bench_lanes *self, ag_bench_rate *rate)
 {
   ag_status status = AG_OK;
   double rates[AG_BENCH_REPEATS];
@@ -151,16 +169,13 @@ ag_status ag_bench_passes(const ag_bench_setting *setting, ag_bench_work work, a
                           ag_bench_rate *rate)
 {
   const size_t threads = ag_pool_threads(pool);
-  const size_t workers = threads * setting->team.size;
-  const size_t images = workers * setting->request->shard;
-  passes self = {
-      .setting = setting,
-      .work = work,
-      .pool = pool,
-      .shards = threads * ag_divide_up(setting->request->batch, images),
-  };
-  ag_status status = ag_ranks_agree(setting->team.communicator, create_lanes(&self));
-  if (status == AG_OK) status = measure(&self, rate);
-  destroy_lanes(&self);
+  const size_t images = threads * setting->team.size * setting->request->shard;
+  const size_t shards = threads * ag_divide_up(setting->request->batch, images); /* each as many */
+  ag_bench_lanes *lanes = NULL;
+  ag_status status = ag_ranks_agree(setting->team.communicator,
+                                    ag_bench_lanes_create(setting, work, pool, shards, &lanes));
+  assert(status != AG_OK || lanes != NULL);
+  if (status == AG_OK) status = measure(lanes, rate);
+  ag_bench_lanes_destroy(&lanes);
   return status;
 }

@@ -2,6 +2,7 @@
  * are not in them wait without taking a core from them. */
 #include "run/bench_scaling.h"
 #include "advgrid/store.h"
+#include "run/placement.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -195,6 +196,7 @@ static ag_status measure_all(scaling *self)
   MPI_Comm communicator = self->setting.team.communicator;
   const size_t threads = ag_bench_threads(&self->setting);
   self->report->threads = threads;
+  AG_TRY(ag_placement_warn(communicator, threads));
   AG_TRY(ag_ranks_agree(communicator, ag_pool_create(threads, &self->pool)));
   AG_TRY(ag_ranks_agree(communicator,
                         ag_bench_adversary_create(self->setting.network, threads,

@@ -1,5 +1,6 @@
 /* A job from its file to its result file. */
 #include "run/coordinator.h"
+#include "run/launch.h"
 #include "run/models.h"
 #include "run/worker.h"
 
@@ -28,9 +29,10 @@ static ag_status write_results(ag_session *session)
 
 ag_status ag_run(const ag_run_request *request, MPI_Comm communicator)
 {
-  ag_status status = AG_OK;
   ag_session session;
   ag_interrupt_listen();
+  ag_status status = ag_launch_agree(communicator, request->ranks, false);
+  if (status != AG_OK) return status;
   AG_TRY(ag_session_open(&session, request, communicator));
   AG_TRY(ag_ranks_agree(communicator, ag_models_check(&session)));
   AG_TRY(ag_session_open_folder(&session));

@@ -1,6 +1,7 @@
 /* Opening a run: every rank reads the same text, shares the same dataset and makes the same plan.
  */
 #include "run/session.h"
+#include "run/placement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,17 @@ static void make_paths_absolute(const ag_session *session)
   }
 }
 
+/* Leaves of the job what the request asks for. */
+static ag_status reduce_job(ag_session *session)
+{
+  ag_status status = AG_OK;
+  const ag_run_request *request = session->request;
+  if (request->seed != NULL) AG_TRY(ag_job_keep_seed(session->job, request->seed));
+  if (request->defense != NULL) AG_TRY(ag_job_keep_defense(session->job, request->defense));
+cleanup:
+  return status == AG_OK ? status : ag_fail_within(status, "%s", request->job_path);
+}
+
 /* Rank 0 reads the file and checks it, so that a mistake is reported once. */
 static ag_status read_job(ag_session *session)
 {
@@ -49,6 +61,7 @@ static ag_status read_job(ag_session *session)
   if (session->team.rank != 0) {
     status = ag_job_read(session->job_text, size, path, &session->job);
   }
+  if (status == AG_OK) status = reduce_job(session);
   if (status == AG_OK && session->request->data_folder != NULL) {
     status = ag_job_use_cifar10(session->job);
   }
@@ -147,6 +160,7 @@ static ag_status start_threads(ag_session *session)
            "take more ranks",
            threads, shards > 0 ? shards : 1);
   }
+  if (session->team.rank == 0) ag_placement_warn_of_blas(threads);
   return ag_pool_create(threads, &session->pool);
 }
 
@@ -164,6 +178,7 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   AG_TRY(ag_ranks_agree(communicator, check_kernels(session)));
   warn_of_mixed_kernels(session);
   AG_TRY(ag_ranks_agree(communicator, start_threads(session)));
+  AG_TRY(ag_placement_warn(communicator, ag_pool_threads(session->pool)));
   AG_TRY(ag_ranks_agree(communicator, load_dataset(session)));
   AG_TRY(digest_models(session));
   AG_TRY(

@@ -1,4 +1,5 @@
 /* A result folder as it stands: its job, the plan that follows, and what the journal says. */
+#include "store/folder.h"
 #include "store/provenance.h"
 
 #include <string.h>
@@ -46,7 +47,7 @@ ag_status ag_job_load(const char *path, char **text, size_t *size, ag_job **job)
   return status;
 }
 
-static ag_status load_job(const char *path, ag_job **job)
+ag_status ag_folder_job(const char *path, ag_job **job)
 {
   char file[AG_PATH_SIZE];
   char *text = NULL;
@@ -60,14 +61,20 @@ static ag_status load_job(const char *path, ag_job **job)
   return status;
 }
 
+ag_status ag_folder_last_run(const char *path, ag_provenance *run)
+{
+  memset(run, 0, sizeof *run);
+  return ag_journal_read(path, keep_provenance, run);
+}
+
 ag_status ag_folder_read(const char *path, ag_folder *folder)
 {
   ag_status status = AG_OK;
-  ag_provenance run = {0};
+  ag_provenance run;
   ag_inputs inputs = {0};
   memset(folder, 0, sizeof *folder);
-  AG_TRY(load_job(path, &folder->job));
-  AG_TRY(ag_journal_read(path, keep_provenance, &run));
+  AG_TRY(ag_folder_job(path, &folder->job));
+  AG_TRY(ag_folder_last_run(path, &run));
   const bool known = ag_digest_read(run.dataset_sha256, &inputs.dataset);
   AG_TRY(ag_model_files_digest(folder->job, &inputs.models));
   AG_TRY(ag_plan_create(folder->job, known ? &inputs : NULL, &folder->plan));

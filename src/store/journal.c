@@ -160,6 +160,11 @@ static ag_status write_whole(const ag_journal *journal, const char *bytes, size_
     bytes += put;
     size -= (size_t)put;
   }
+  return AG_OK;
+}
+
+ag_status ag_journal_synchronise(const ag_journal *journal)
+{
   return fdatasync(journal->file) == 0 ? AG_OK : write_failed(journal);
 }
 
@@ -174,11 +179,12 @@ static ag_status cut_back(ag_journal *journal)
 
 /* Writes bytes behind the last whole record. A failure leaves the file as it was: what
  * was written of them is cut off again. */
-static ag_status append_bytes(ag_journal *journal, const char *bytes, size_t size)
+static ag_status append_bytes(ag_journal *journal, const char *bytes, size_t size, bool synchronise)
 {
   ag_status status = journal->unclean ? cut_back(journal) : AG_OK;
   if (status != AG_OK) return status;
   status = write_whole(journal, bytes, size);
+  if (status == AG_OK && synchronise) status = ag_journal_synchronise(journal);
   if (status == AG_OK) {
     journal->end += size;
     return AG_OK;
@@ -218,7 +224,7 @@ ag_status ag_journal_open(const char *folder, ag_journal **out)
   if (journal->end == 0) {
     char header[FILE_HEADER];
     file_header(header);
-    AG_TRY(append_bytes(journal, header, sizeof header));
+    AG_TRY(append_bytes(journal, header, sizeof header, true));
     AG_TRY(ag_folder_synchronise(folder));
   }
   *out = journal;
@@ -243,7 +249,7 @@ ag_status ag_journal_keep(ag_journal *journal)
   return ag_lock_keep(journal->lock);
 }
 
-ag_status ag_journal_append(ag_journal *journal, const ag_record *record)
+static ag_status append(ag_journal *journal, const ag_record *record, bool synchronise)
 {
   ag_status status = AG_OK;
   AG_TRY(ag_lock_keep(journal->lock));
@@ -269,7 +275,17 @@ ag_status ag_journal_append(ag_journal *journal, const ag_record *record)
   ag_digest digest;
   AG_TRY(ag_digest_compute(bytes, covered, &digest));
   memcpy(bytes + covered, digest.bytes, CHECKSUM);
-  AG_TRY(append_bytes(journal, bytes, covered + CHECKSUM));
+  AG_TRY(append_bytes(journal, bytes, covered + CHECKSUM, synchronise));
 cleanup:
   return status;
+}
+
+ag_status ag_journal_append(ag_journal *journal, const ag_record *record)
+{
+  return append(journal, record, true);
+}
+
+ag_status ag_journal_add(ag_journal *journal, const ag_record *record)
+{
+  return append(journal, record, false);
 }

@@ -11,7 +11,7 @@ _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
 _Static_assert(sizeof(ag_epoch) == 64, "the journal's epochs");
 _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
-_Static_assert(sizeof(ag_provenance) == 2980, "the journal's runs");
+_Static_assert(sizeof(ag_provenance) == 4072, "the journal's runs");
 
 /* A ledger with the index of its keys behind it. */
 typedef struct indexed_ledger {

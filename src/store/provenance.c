@@ -35,15 +35,34 @@ static void find_cpu(char *field, size_t size)
   fclose(file);
 }
 
+/* ---- batch job ---------------------------------------------------------------- */
+
+static void set_variable(char *field, size_t size, const char *name)
+{
+  const char *value = getenv(name);
+  set_text(field, size, value == NULL ? "" : value);
+}
+
+static void find_slurm_job(ag_provenance *provenance)
+{
+  const char *restarts = getenv("SLURM_RESTART_COUNT"); /* not there before the first */
+#define SET(field, name) set_variable(provenance->field, sizeof provenance->field, name)
+  SET(slurm_job_id, "SLURM_JOB_ID");
+  SET(slurm_array_job_id, "SLURM_ARRAY_JOB_ID");
+  SET(slurm_array_task_id, "SLURM_ARRAY_TASK_ID");
+  SET(slurm_nodes, "SLURM_JOB_NODELIST");
+#undef SET
+  provenance->slurm_restart_count = restarts == NULL ? 0 : (uint32_t)strtoul(restarts, NULL, 10);
+}
+
 void ag_provenance_collect(ag_provenance *provenance)
 {
-  const char *job = getenv("SLURM_JOB_ID");
   set_text(provenance->version, sizeof provenance->version, ADVGRID_VERSION);
   set_text(provenance->git_commit, sizeof provenance->git_commit, ADVGRID_GIT_COMMIT);
   find_cpu(provenance->cpu, sizeof provenance->cpu);
   set_text(provenance->blas, sizeof provenance->blas, ag_gemm_library());
   ag_hdf5_version(provenance->hdf5);
-  set_text(provenance->slurm_job_id, sizeof provenance->slurm_job_id, job == NULL ? "" : job);
+  find_slurm_job(provenance);
   ag_clock_timestamp(provenance->started);
 }
 
@@ -117,11 +136,14 @@ ag_status ag_provenance_kernels(const ag_plan *plan, ag_provenance *provenance)
 
 /* ---- reading ----------------------------------------------------------------- */
 
-/* A run's record before `kernels` came. */
-enum { FIRST_SIZE = 1956 };
-_Static_assert(offsetof(ag_provenance, kernels) + _Alignof(ag_provenance) > FIRST_SIZE &&
-                   offsetof(ag_provenance, kernels) <= FIRST_SIZE,
-               "what an old record holds lies where it lay");
+/* A run's record before a member came: of that size, and what it held lies where it lay. */
+enum { BEFORE_KERNELS = 1956, BEFORE_SLURM = 2980 };
+#define HOLDS(size, member)                                              \
+  (offsetof(ag_provenance, member) + _Alignof(ag_provenance) > (size) && \
+   offsetof(ag_provenance, member) <= (size))
+_Static_assert(HOLDS(BEFORE_KERNELS, kernels), "the first runs");
+_Static_assert(HOLDS(BEFORE_SLURM, slurm_restart_count), "runs with kernels");
+#undef HOLDS
 
 /* Whoever wrote the record, its texts end. */
 static void terminate_texts(ag_provenance *provenance)
@@ -138,14 +160,19 @@ static void terminate_texts(ag_provenance *provenance)
   END(started);
   END(dataset_sha256);
   END(kernels);
+  END(slurm_array_job_id);
+  END(slurm_array_task_id);
+  END(slurm_nodes);
 #undef END
 }
 
 ag_status ag_provenance_read(const ag_record *record, ag_provenance *provenance)
 {
   size_t size = sizeof *provenance;
-  if (record->size == FIRST_SIZE) {
+  if (record->size == BEFORE_KERNELS) {
     size = offsetof(ag_provenance, kernels);
+  } else if (record->size == BEFORE_SLURM) {
+    size = offsetof(ag_provenance, slurm_restart_count);
   } else if (record->size != size) {
     return ag_fail(AG_BAD_STORE, "the record of a run has %zu bytes; expected %zu", record->size,
                    size);

@@ -41,7 +41,10 @@ static ag_status write_root(hid_t file, const ag_ledger *ledger, const char *job
                {"mpi", run->mpi},
                {"blas", run->blas},
                {"hdf5", run->hdf5},
-               {"slurm_job_id", run->slurm_job_id}};
+               {"slurm_job_id", run->slurm_job_id},
+               {"slurm_array_job_id", run->slurm_array_job_id},
+               {"slurm_array_task_id", run->slurm_array_task_id},
+               {"slurm_nodes", run->slurm_nodes}};
   const struct {
     const char *name;
     int value;
@@ -49,7 +52,8 @@ static ag_status write_root(hid_t file, const ag_ledger *ledger, const char *job
                   {"complete", is_complete(ledger)},
                   {"ranks", (int)run->ranks},
                   {"threads", (int)run->threads},
-                  {"restarts", ledger->runs == 0 ? 0 : (int)(ledger->runs - 1)}};
+                  {"restarts", ledger->runs == 0 ? 0 : (int)(ledger->runs - 1)},
+                  {"slurm_restart_count", (int)run->slurm_restart_count}};
   for (size_t i = 0; i < COUNT_OF(texts); ++i)
     AG_TRY(ag_hdf5_write_text(file, texts[i].name, texts[i].text));
   for (size_t i = 0; i < COUNT_OF(integers); ++i)

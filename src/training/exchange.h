@@ -10,12 +10,14 @@
  * the rank's first thread calls ag_exchange_progress now and then. */
 typedef struct ag_exchange ag_exchange;
 
-/** messages: at most so many are on their way at once. team: borrowed. */
-ag_status ag_exchange_create(const ag_team *team, size_t messages, ag_exchange **exchange);
+/** messages: at most so many are on their way at once, each of at most `longest` floats. team:
+ *  borrowed. */
+ag_status ag_exchange_create(const ag_team *team, size_t messages, size_t longest,
+                             ag_exchange **exchange);
 void ag_exchange_destroy(ag_exchange **exchange);
 
-/** Starts one message, whose floats are left alone until ag_exchange_wait. tag: below 4096, or
- * 16384 to 32767, the same on both sides; of one tag they arrive in order. */
+/** Starts one message, none where it has no floats, which are left alone until ag_exchange_wait.
+ * tag: below 4096, or 16384 to 32767, the same on both sides; of one tag they arrive in order. */
 void ag_exchange_send(ag_exchange *exchange, size_t rank, size_t tag, const float *values,
                       size_t floats);
 void ag_exchange_receive(ag_exchange *exchange, size_t rank, size_t tag, float *values,
@@ -24,6 +26,10 @@ void ag_exchange_receive(ag_exchange *exchange, size_t rank, size_t tag, float *
 void ag_exchange_progress(ag_exchange *exchange);
 /** Returns when all messages have come and gone. */
 void ag_exchange_wait(ag_exchange *exchange);
+/** What is started now, for ag_exchange_wait_first, which returns when that much has come and gone;
+ *  the rest goes on. */
+size_t ag_exchange_started(const ag_exchange *exchange);
+void ag_exchange_wait_first(ag_exchange *exchange, size_t started);
 
 /* Seconds that messages were on their way: while something else was computed, and while this rank
  * did nothing but wait for them, or for those who send them. */

@@ -84,6 +84,11 @@ size_t ag_factor_sum_messages(const ag_factor_sum *self)
   return self->shards * self->team->size;
 }
 
+size_t ag_factor_sum_floats(const ag_factor_sum *self)
+{
+  return self->stride;
+}
+
 /* ---- on their way ---- */
 
 static size_t tag_of(const ag_factor_sum *self, size_t shard)

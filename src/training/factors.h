@@ -8,8 +8,8 @@
 /* Over the shards s of a batch the gradient of a dense weight is the sum of x_s' dy_s. Where the
  * batch has fewer images than the weight has inputs and outputs, these factors are the smaller
  * part: ranks send them to each other instead of sums ("sufficient factors", Xie et al. 2015,
- * arXiv:1511.06443), and each makes the whole sum, slice by slice in its cache, along the tree of
- * training/shard_tree.h; nothing of it is written to memory before it is complete. */
+ * arXiv:1511.06443), and each makes the sum, or its share of the rows, slice by slice in its cache,
+ * along the tree of training/shard_tree.h; nothing is written to memory before it is complete. */
 typedef struct ag_factor_sum ag_factor_sum; /* where ag_factors_pay says that it pays */
 
 /** For batches of at most `shards` shards of `shard` images. Borrows network and team. */
@@ -18,6 +18,8 @@ ag_status ag_factor_sum_create(const ag_network *network, size_t layer, const ag
 void ag_factor_sum_destroy(ag_factor_sum **sum);
 /** Messages that are on their way at once. */
 size_t ag_factor_sum_messages(const ag_factor_sum *sum);
+/** Floats of one. */
+size_t ag_factor_sum_floats(const ag_factor_sum *sum);
 
 /** A batch of `images` begins: asks for the other ranks' factors. */
 void ag_factor_sum_begin(ag_factor_sum *sum, size_t images, ag_exchange *exchange);

@@ -97,14 +97,15 @@ static ag_status create_partition(ag_gradient_sum *self)
   const size_t layers = ag_network_layer_count(self->network);
   AG_TRY(ag_allocate(layers, sizeof(ag_factor_sum *), &self->factors));
   for (size_t layer = 0; layer < layers; ++layer) {
-    factored[layer] = batches->factors &&
+    factored[layer] = batches->factors != AG_FACTORS_UNUSED &&
                       ag_factors_pay(self->network, layer, batches->shard, most);
     if (!factored[layer]) continue;
     AG_TRY(ag_factor_sum_create(self->network, layer, self->team, ag_pool_threads(self->pool),
                                 batches->shard, ag_batch_shards(batches, most),
                                 &self->factors[layer]));
   }
-  AG_TRY(ag_partition_create(self->network, self->team->size, factored, &self->partition));
+  AG_TRY(ag_partition_create(self->network, self->team->size, factored, batches->factors,
+                             &self->partition));
 cleanup:
   return status;
 }
@@ -138,6 +139,17 @@ static size_t messages_of(const ag_gradient_sum *self)
   return parts > shares ? parts : shares;
 }
 
+static size_t longest_of(const ag_gradient_sum *self)
+{
+  size_t longest = ag_partition_longest(&self->partition);
+  for (size_t layer = 0; layer < self->partition.layers; ++layer) {
+    if (self->factors[layer] == NULL) continue;
+    const size_t floats = ag_factor_sum_floats(self->factors[layer]);
+    if (floats > longest) longest = floats;
+  }
+  return longest;
+}
+
 static ag_status create_memory(ag_gradient_sum *self)
 {
   ag_status status = AG_OK;
@@ -158,7 +170,7 @@ static ag_status create_memory(ag_gradient_sum *self)
   AG_TRY(ag_allocate(layers, sizeof *self->sent, &self->sent));
   AG_TRY(ag_allocate(ag_pool_threads(self->pool), sizeof *self->shards, &self->shards));
   AG_TRY(ag_allocate(self->partition.slice_count, sizeof *self->totals, &self->totals));
-  AG_TRY(ag_exchange_create(self->team, messages_of(self), &self->exchange));
+  AG_TRY(ag_exchange_create(self->team, messages_of(self), longest_of(self), &self->exchange));
 cleanup:
   return status;
 }

@@ -42,8 +42,9 @@ struct ag_gradient_sum {
   ag_exchange *exchange;
   /* The batch in hand. */
   const ag_batch_plan *current;
-  size_t *shards;       /* [lanes] each is in */
-  const float **totals; /* [slices] of this rank's */
+  size_t factor_messages; /* of others: what was started when they were asked for */
+  size_t *shards;         /* [lanes] each is in */
+  const float **totals;   /* [slices] of this rank's */
   double *squares;
 };
 

@@ -55,6 +55,7 @@ void ag_gradient_sum_begin(ag_gradient_sum *self, size_t images)
       ag_factor_sum_begin(self->factors[layer], images, self->exchange);
     }
   }
+  self->factor_messages = ag_exchange_started(self->exchange);
   if (self->team->size > 1) receive_parts(self);
 }
 
@@ -173,17 +174,34 @@ static const float *total_of(const ag_gradient_sum *self, size_t index, size_t t
   return total;
 }
 
-static ag_status add_slice(void *context, size_t index, size_t thread)
+static void add_slice(const ag_gradient_sum *self, size_t index, size_t thread)
 {
-  const ag_gradient_sum *self = context;
   const ag_slice *slice = &self->partition.slices[index];
   self->squares[index] = 0;
-  if (!slice->factored && slice->rank != self->team->rank) return AG_OK;
+  if (!ag_slice_is_own(slice, self->team->rank)) return;
   self->totals[index] = total_of(self, index, thread);
-  if (!slice->averaged && (!slice->factored || self->team->rank == 0)) {
+  if (!slice->averaged && (slice->rank != AG_EVERY_RANK || self->team->rank == 0)) {
     self->squares[index] = ag_gradient_squares(slice->floats, self->totals[index]);
   }
+}
+
+static ag_status add_summed(void *context, size_t item, size_t thread)
+{
+  add_slice(context, item, thread);
   return AG_OK;
+}
+
+static ag_status add_factored(void *context, size_t item, size_t thread)
+{
+  const ag_gradient_sum *self = context;
+  add_slice(self, ag_partition_summed(&self->partition) + item, thread);
+  return AG_OK;
+}
+
+static void let_messages_pass(void *context)
+{
+  const ag_gradient_sum *self = context;
+  ag_exchange_progress(self->exchange);
 }
 
 void ag_gradient_sum_complete(ag_gradient_sum *self, double *squares)
@@ -194,9 +212,14 @@ void ag_gradient_sum_complete(ag_gradient_sum *self, double *squares)
       ag_factor_sum_send(self->factors[layer], true, self->exchange);
     }
   }
-  ag_exchange_wait(self->exchange);
+  const size_t summed = ag_partition_summed(&self->partition);
   self->squares = squares;
-  (void)ag_pool_run(self->pool, self->partition.slice_count, add_slice, NULL, self);
+  /* Factors left early. While they are multiplied out, the last layers' part-sums arrive. */
+  ag_exchange_wait_first(self->exchange, self->factor_messages);
+  (void)ag_pool_run(self->pool, self->partition.slice_count - summed, add_factored,
+                    let_messages_pass, self);
+  ag_exchange_wait(self->exchange);
+  (void)ag_pool_run(self->pool, summed, add_summed, NULL, self);
 }
 
 const float *ag_gradient_sum_slice(const ag_gradient_sum *self, size_t slice)
@@ -208,7 +231,6 @@ void ag_gradient_sum_clear(ag_gradient_sum *self, size_t index)
 {
   const ag_slice *slice = &self->partition.slices[index];
   const bool own = slice->rank == self->team->rank;
-  if (slice->factored) return;
   for (size_t i = 0; i < self->current->part_count; ++i) {
     const ag_batch_part *one = &self->current->parts[i];
     if (one->rank != self->team->rank || (own && i > 0)) continue; /* adding has left zeros */

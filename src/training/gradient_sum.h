@@ -13,9 +13,9 @@ typedef struct ag_gradient_sum ag_gradient_sum;
 
 /* What batches come. */
 typedef struct ag_batches {
-  size_t shard;     /* images of one */
-  size_t images[2]; /* the sizes that batches may have */
-  bool factors;     /* whether dense weights' gradients may be made of factors */
+  size_t shard;          /* images of one */
+  size_t images[2];      /* the sizes that batches may have */
+  ag_factor_use factors; /* of dense weights' gradients, where they pay */
 } ag_batches;
 
 /** Borrows all but the batches. */
@@ -43,13 +43,13 @@ void ag_gradient_sum_add(ag_gradient_sum *sum, size_t lane, size_t layer,
 /** Sends what is ready, and lets messages pass. Called by the rank's first thread, often. */
 void ag_gradient_sum_progress(ag_gradient_sum *sum);
 /** All lanes are done: waits for the other ranks, and adds up this rank's slices. squares: [slices]
- *  of the partition; of this rank's trained ones the sum of squares, 0 of all others. Factored ones
- *  count on the first rank. */
+ *  of the partition; of this rank's trained ones the sum of squares, 0 of all others. What every
+ * rank makes counts on the first. */
 void ag_gradient_sum_complete(ag_gradient_sum *sum, double *squares);
 
-/** The sum's values over a slice that is this rank's, or factored. */
+/** The sum's values over a slice that is this rank's own. */
 const float *ag_gradient_sum_slice(const ag_gradient_sum *sum, size_t slice);
-/** Leaves zeros for the next batch: once for each slice, whosesoever it is. */
+/** Leaves zeros for the next batch: once for each slice that is summed, whosesoever it is. */
 void ag_gradient_sum_clear(ag_gradient_sum *sum, size_t slice);
 
 #endif

@@ -49,14 +49,35 @@ static void cut_rows(const ag_parameter *parameter, size_t layer, ag_partition *
   }
 }
 
-/* The layer's slices that are factored, or those that are not. */
+static ag_slice_run run_of(const ag_partition *partition, size_t first, size_t end)
+{
+  ag_slice_run run = {.first = first, .end = end};
+  if (first == end) return run;
+  const ag_slice *last = &partition->slices[end - 1];
+  run.offset = partition->slices[first].offset;
+  run.floats = last->offset + last->floats - run.offset;
+  return run;
+}
+
+/* Of the slices that a layer has of one kind, a rank's. */
+static ag_slice_run share_of(const ag_partition *partition, const size_t *firsts, size_t layer,
+                             size_t rank)
+{
+  const size_t first = firsts[layer];
+  const size_t count = firsts[layer + 1] - first;
+  return run_of(partition, first + count * rank / partition->ranks,
+                first + count * (rank + 1) / partition->ranks);
+}
+
+/* The layer's slices that are factored, or those that are summed. */
 static void cut_layer(const ag_network *network, size_t layer, const bool *factored, bool wanted,
                       ag_partition *partition)
 {
   for (size_t p = ag_network_layer_first_parameter(network, layer);
        p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
     const ag_parameter *parameter = ag_network_parameter(network, p);
-    const bool is_factored = factored[layer] && parameter->layout == AG_LAYOUT_DENSE;
+    const bool is_factored = factored != NULL && factored[layer] &&
+                             parameter->layout == AG_LAYOUT_DENSE;
     if ((!parameter->trained && !parameter->averaged) || is_factored != wanted) continue;
     if (is_factored) {
       cut_rows(parameter, layer, partition);
@@ -68,31 +89,42 @@ static void cut_layer(const ag_network *network, size_t layer, const bool *facto
 
 static void cut_layers(const ag_network *network, const bool *factored, ag_partition *partition)
 {
+  size_t *firsts[] = {partition->summed, partition->factored};
   partition->slice_count = 0;
-  for (size_t layer = 0; layer < partition->layers; ++layer) {
-    partition->first[layer] = partition->slice_count;
-    cut_layer(network, layer, factored, false, partition);
+  for (size_t kind = 0; kind < 2; ++kind) {
+    for (size_t layer = 0; layer < partition->layers; ++layer) {
+      firsts[kind][layer] = partition->slice_count;
+      cut_layer(network, layer, factored, kind == 1, partition);
+    }
+    firsts[kind][partition->layers] = partition->slice_count;
   }
-  partition->first[partition->layers] = partition->slice_count;
-  for (size_t layer = 0; layer < partition->layers; ++layer)
-    cut_layer(network, layer, factored, true, partition);
+}
+
+/* Gives each rank its share of the slices that a layer has of one kind. */
+static void share_out(const size_t *firsts, size_t layer, ag_partition *partition)
+{
+  for (size_t rank = 0; rank < partition->ranks; ++rank) {
+    const ag_slice_run run = share_of(partition, firsts, layer, rank);
+    for (size_t slice = run.first; slice < run.end; ++slice)
+      partition->slices[slice].rank = rank;
+  }
 }
 
 ag_status ag_partition_create(const ag_network *network, size_t ranks, const bool *factored,
-                              ag_partition *partition)
+                              ag_factor_use use, ag_partition *partition)
 {
   ag_status status = AG_OK;
   *partition = (ag_partition){.ranks = ranks, .layers = ag_network_layer_count(network)};
-  AG_TRY(ag_allocate(partition->layers + 1, sizeof *partition->first, &partition->first));
+  AG_TRY(ag_allocate(partition->layers + 1, sizeof *partition->summed, &partition->summed));
+  AG_TRY(ag_allocate(partition->layers + 1, sizeof *partition->factored, &partition->factored));
   cut_layers(network, factored, partition);
   AG_TRY(ag_allocate(partition->slice_count, sizeof *partition->slices, &partition->slices));
   cut_layers(network, factored, partition);
+  for (size_t i = 0; i < partition->slice_count; ++i)
+    partition->slices[i].rank = AG_EVERY_RANK;
   for (size_t layer = 0; layer < partition->layers; ++layer) {
-    for (size_t rank = 0; rank < ranks; ++rank) {
-      const ag_slice_run run = ag_partition_share(partition, layer, rank);
-      for (size_t slice = run.first; slice < run.end; ++slice)
-        partition->slices[slice].rank = rank;
-    }
+    share_out(partition->summed, layer, partition);
+    if (use == AG_FACTORS_SHARED) share_out(partition->factored, layer, partition);
   }
 cleanup:
   return status;
@@ -101,28 +133,49 @@ cleanup:
 void ag_partition_clear(ag_partition *partition)
 {
   ag_release(&partition->slices);
-  ag_release(&partition->first);
+  ag_release(&partition->factored);
+  ag_release(&partition->summed);
 }
 
-static ag_slice_run run_of(const ag_partition *partition, size_t first, size_t end)
+size_t ag_partition_summed(const ag_partition *partition)
 {
-  ag_slice_run run = {.first = first, .end = end};
-  if (first == end) return run;
-  const ag_slice *last = &partition->slices[end - 1];
-  run.offset = partition->slices[first].offset;
-  run.floats = last->offset + last->floats - run.offset;
-  return run;
+  return partition->summed[partition->layers];
+}
+
+size_t ag_partition_owned(const ag_partition *partition)
+{
+  const size_t summed = ag_partition_summed(partition);
+  const bool repeated = summed < partition->slice_count &&
+                        partition->slices[summed].rank == AG_EVERY_RANK;
+  return repeated ? summed : partition->slice_count;
 }
 
 ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer)
 {
-  return run_of(partition, partition->first[layer], partition->first[layer + 1]);
+  return run_of(partition, partition->summed[layer], partition->summed[layer + 1]);
 }
 
 ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank)
 {
-  const size_t first = partition->first[layer];
-  const size_t count = partition->first[layer + 1] - first;
-  return run_of(partition, first + count * rank / partition->ranks,
-                first + count * (rank + 1) / partition->ranks);
+  return share_of(partition, partition->summed, layer, rank);
+}
+
+ag_slice_run ag_partition_factored_share(const ag_partition *partition, size_t layer, size_t rank)
+{
+  if (ag_partition_owned(partition) < partition->slice_count) return (ag_slice_run){0};
+  return share_of(partition, partition->factored, layer, rank);
+}
+
+size_t ag_partition_longest(const ag_partition *partition)
+{
+  size_t longest = 0;
+  for (size_t layer = 0; layer < partition->layers; ++layer) {
+    for (size_t rank = 0; rank < partition->ranks; ++rank) {
+      const size_t summed = ag_partition_share(partition, layer, rank).floats;
+      const size_t factored = ag_partition_factored_share(partition, layer, rank).floats;
+      if (summed > longest) longest = summed;
+      if (factored > longest) longest = factored;
+    }
+  }
+  return longest;
 }

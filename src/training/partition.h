@@ -9,10 +9,16 @@
 typedef struct ag_slice {
   size_t offset, floats; /* in the network's block */
   bool decayed, averaged;
-  bool factored;     /* every rank adds up its gradient, of factors, and steps it */
-  size_t rank;       /* of one that is not: who adds up its gradients and steps it */
-  size_t layer, row; /* of one that is: its layer, and its first row of the weight */
+  size_t rank;       /* who adds up its gradients and steps it; or AG_EVERY_RANK, for itself */
+  bool factored;     /* its gradient is made of factors */
+  size_t layer, row; /* its layer; of one that is factored: its first row of the weight */
 } ag_slice;
+#define AG_EVERY_RANK SIZE_MAX
+
+static inline bool ag_slice_is_own(const ag_slice *slice, size_t rank)
+{
+  return slice->rank == rank || slice->rank == AG_EVERY_RANK;
+}
 
 /* A run of slices, and of the block from the first one's begin to the last one's end. */
 typedef struct ag_slice_run {
@@ -22,9 +28,17 @@ typedef struct ag_slice_run {
 
 typedef struct ag_partition {
   size_t ranks, layers, slice_count;
-  ag_slice *slices; /* those that are shared out, in the block's order, then the factored */
-  size_t *first;    /* [layers + 1] the first shared slice of each layer */
+  ag_slice *slices; /* those that are summed, in the block's order, then the factored */
+  /* [layers + 1] the first summed, and the first factored slice of each layer. */
+  size_t *summed, *factored;
 } ag_partition;
+
+/* Who makes the gradient of a factored weight and steps it. */
+typedef enum ag_factor_use {
+  AG_FACTORS_UNUSED,  /* none is factored */
+  AG_FACTORS_SHARED,  /* each rank its share of the rows, which it sends the others: less work */
+  AG_FACTORS_REPEATED /* every rank all of them: nothing is sent */
+} ag_factor_use;
 
 /** Whether the gradient of a layer's weight is better made of its factors (training/factors.h): of
  *  a dense one, in batches of at most so many images, in shards of `shard`. */
@@ -33,14 +47,23 @@ bool ag_factors_pay(const ag_network *network, size_t layer, size_t shard, size_
 enum { AG_FACTOR_SHARDS = 256 };
 
 /** For a team of `ranks`. factored: [layers] whether the gradient of the layer's weight, a dense
- *  one's, is made of factors. partition: owned by the caller, also after a failure. */
+ *  one's, is made of factors; NULL for AG_FACTORS_UNUSED. partition: owned by the caller, also
+ *  after a failure. */
 ag_status ag_partition_create(const ag_network *network, size_t ranks, const bool *factored,
-                              ag_partition *partition);
+                              ag_factor_use use, ag_partition *partition);
 void ag_partition_clear(ag_partition *partition);
 
-/** The shared slices of a layer, and the share of them that is a rank's; either may be empty. */
+/** Slices that are summed: the first ones. */
+size_t ag_partition_summed(const ag_partition *partition);
+/** Slices that belong to one rank: the first ones. */
+size_t ag_partition_owned(const ag_partition *partition);
+/** The summed slices of a layer, and the share of them that is a rank's; either may be empty. */
 ag_slice_run ag_partition_layer(const ag_partition *partition, size_t layer);
 ag_slice_run ag_partition_share(const ag_partition *partition, size_t layer, size_t rank);
+/** The share of a layer's factored slices that is one rank's; empty where every rank has them. */
+ag_slice_run ag_partition_factored_share(const ag_partition *partition, size_t layer, size_t rank);
+/** Floats of the longest share of either kind. */
+size_t ag_partition_longest(const ag_partition *partition);
 
 /** Rows of so many floats that a factored slice has, but for the last of a weight. */
 size_t ag_slice_rows(size_t floats);

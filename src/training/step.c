@@ -2,7 +2,6 @@
  * stays in a core's cache from one loop over it to the next, so that a step reads memory once. */
 #include "training/step.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -96,25 +95,34 @@ static void step_slice(const ag_stepper *self, const ag_slice *slice, const floa
   }
 }
 
-static ag_status take_slice(void *context, size_t item, size_t thread)
+static void take_slice(const ag_stepper *self, size_t index)
 {
-  const ag_stepper *self = context;
-  const ag_slice *slice = &self->partition->slices[item];
-  (void)thread;
-  if (slice->factored || slice->rank == self->team->rank) {
-    step_slice(self, slice, ag_gradient_sum_slice(self->gradients, item));
+  const ag_slice *slice = &self->partition->slices[index];
+  if (ag_slice_is_own(slice, self->team->rank)) {
+    step_slice(self, slice, ag_gradient_sum_slice(self->gradients, index));
   }
-  ag_gradient_sum_clear(self->gradients, item);
+  if (!slice->factored) ag_gradient_sum_clear(self->gradients, index);
+}
+
+static ag_status take_owned(void *context, size_t item, size_t thread)
+{
+  (void)thread;
+  take_slice(context, item);
   return AG_OK;
 }
 
-/* Work on all slices, none of which can fail. */
-static void change_block(ag_stepper *self, ag_pool_work work)
+static ag_status take_repeated(void *context, size_t item, size_t thread)
 {
-  self->block = ag_network_block(self->network);
-  const ag_status status = ag_pool_run(self->pool, self->partition->slice_count, work, NULL, self);
-  assert(status == AG_OK);
-  (void)status;
+  const ag_stepper *self = context;
+  (void)thread;
+  take_slice(self, ag_partition_owned(self->partition) + item);
+  return AG_OK;
+}
+
+static void let_weights_pass(void *context)
+{
+  const ag_stepper *self = context;
+  ag_weights_progress(self->weights);
 }
 
 void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rate, double norm)
@@ -128,8 +136,13 @@ void ag_stepper_step(ag_stepper *self, uint64_t steps, size_t images, double rat
   self->factor = ag_gradient_clip(norm, ag_settings_number(settings, "clip"));
   self->share = (float)(1 - decay);
   ag_weights_settle(self->weights); /* some may not have left this rank yet */
-  change_block(self, take_slice);
+  const size_t owned = ag_partition_owned(self->partition);
+  self->block = ag_network_block(self->network);
+  (void)ag_pool_run(self->pool, owned, take_owned, NULL, self);
   ag_weights_begin(self->weights);
+  /* What every rank steps for itself, while the others' weights come. */
+  (void)ag_pool_run(self->pool, self->partition->slice_count - owned, take_repeated,
+                    let_weights_pass, self);
 }
 
 static ag_status swap_slice(void *context, size_t item, size_t thread)
@@ -139,7 +152,7 @@ static ag_status swap_slice(void *context, size_t item, size_t thread)
   float *restrict weights = self->block + slice->offset;
   float *restrict average = self->average + slice->offset;
   (void)thread;
-  if (!slice->factored && slice->rank != self->team->rank) return AG_OK;
+  if (!ag_slice_is_own(slice, self->team->rank)) return AG_OK;
   for (size_t i = 0; i < slice->floats; ++i) {
     const float weight = weights[i];
     weights[i] = average[i];
@@ -151,6 +164,7 @@ static ag_status swap_slice(void *context, size_t item, size_t thread)
 void ag_stepper_swap(ag_stepper *self)
 {
   if (self->average == NULL) return;
-  change_block(self, swap_slice);
+  self->block = ag_network_block(self->network);
+  (void)ag_pool_run(self->pool, self->partition->slice_count, swap_slice, NULL, self);
   ag_weights_gather(self->weights, self->block);
 }

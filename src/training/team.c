@@ -2,15 +2,7 @@
 #include "training/team.h"
 
 #include <assert.h>
-
-ag_team ag_team_of(MPI_Comm communicator)
-{
-  int rank = 0;
-  int size = 1;
-  MPI_Comm_rank(communicator, &rank);
-  MPI_Comm_size(communicator, &size);
-  return (ag_team){.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
-}
+#include <string.h>
 
 void ag_team_wait(const ag_team *team, size_t count, MPI_Request *requests)
 {
@@ -51,4 +43,29 @@ ag_status ag_team_agree(const ag_team *team, ag_status status)
   ag_team_sum(team, 1, &failed, &failures);
   if (status != AG_OK || failures == 0) return status;
   return ag_fail(AG_ELSEWHERE, "another rank failed");
+}
+
+static bool is_on_one_host(const ag_team *team)
+{
+  char own[MPI_MAX_PROCESSOR_NAME] = "";
+  char first[MPI_MAX_PROCESSOR_NAME];
+  int length = 0;
+  double others = 0;
+  MPI_Get_processor_name(own, &length);
+  memcpy(first, own, sizeof first);
+  ag_team_share(team, first, sizeof first);
+  const double other = strcmp(own, first) != 0;
+  ag_team_sum(team, 1, &other, &others);
+  return others == 0;
+}
+
+ag_team ag_team_of(MPI_Comm communicator)
+{
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Comm_size(communicator, &size);
+  ag_team team = {.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
+  team.one_host = is_on_one_host(&team);
+  return team;
 }

@@ -9,13 +9,14 @@
 struct ag_team {
   MPI_Comm communicator; /* borrowed */
   size_t rank, size;
+  bool one_host; /* where all ranks are; the work is shared out accordingly, to the same end */
   /* NULL, or called by the rank's first thread between layers, and over and over while it waits for
    * the others: what else it has to do. */
   void (*between)(void *context);
   void *context;
 };
 
-/** The team of all ranks of a communicator; nothing is called between. Not collective. */
+/** The team of all ranks of a communicator; nothing is called between. Collective. */
 ag_team ag_team_of(MPI_Comm communicator);
 
 /** Returns when all requests are complete. Not collective. */

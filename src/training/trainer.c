@@ -103,7 +103,8 @@ static ag_status create_team_memory(ag_trainer *self)
   const ag_batches batches = {
       .shard = ag_settings_count(&self->training->settings, "shard"),
       .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest},
-      .factors = true};
+      /* Within a host weights travel faster than they are made; over a network seldom. */
+      .factors = self->team.one_host ? AG_FACTORS_SHARED : AG_FACTORS_REPEATED};
   AG_TRY(
       ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
   AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),

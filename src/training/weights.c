@@ -31,7 +31,8 @@ ag_status ag_weights_create(ag_network *network, const ag_team *team, const ag_p
   self->parts = threads;
   for (size_t layer = 0; layer < partition->layers; ++layer)
     atomic_store(&self->layers[layer].ready, true);
-  AG_TRY(ag_exchange_create(team, ag_exchange_gather_messages(partition), &self->exchange));
+  AG_TRY(ag_exchange_create(team, ag_exchange_gather_messages(partition),
+                            ag_partition_longest(partition), &self->exchange));
 cleanup:
   if (status != AG_OK) ag_weights_destroy(out);
   return status;

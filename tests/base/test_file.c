@@ -195,6 +195,33 @@ static void a_path_that_does_not_fit_is_refused(void **state)
   assert_int_equal(ag_file_write(path, "x", 1), AG_INVALID_ARGUMENT); /* the temporary name */
 }
 
+/* With all that is in it, but not what links in it lead to. */
+static void folders_are_removed(void **state)
+{
+  (void)state;
+  char *folder = folder_create();
+  path_text inner;
+  path_text file;
+  path_text link;
+  join(inner, folder, "a/b");
+  join(file, folder, "a/b/file");
+  assert_int_equal(ag_folder_create(inner), AG_OK);
+  assert_int_equal(ag_file_write(file, "x", 1), AG_OK);
+  join(link, folder, "other");
+  assert_int_equal(ag_folder_create(link), AG_OK);
+  join(link, folder, "other/link");
+  assert_int_equal(symlink(inner, link), 0);
+  join(link, folder, "other");
+  assert_int_equal(ag_folder_remove(link), AG_OK);
+  assert_true(ag_file_exists(file));
+  join(inner, folder, "a");
+  assert_int_equal(ag_folder_remove(inner), AG_OK);
+  assert_entries(folder, 0);
+  assert_int_equal(ag_folder_remove(inner), AG_IO_ERROR);
+  assert_message(inner, "cannot remove");
+  folder_remove(folder);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -205,6 +232,7 @@ int main(void)
       cmocka_unit_test(reading_what_is_no_file_is_refused),
       cmocka_unit_test(folders_are_made_with_those_above),
       cmocka_unit_test(a_path_that_does_not_fit_is_refused),
+      cmocka_unit_test(folders_are_removed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

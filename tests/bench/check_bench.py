@@ -65,7 +65,7 @@ def check_parts(report):
 
 def json_is_complete(program):
     result = program.run("bench", "--json", "--threads", "3", *TINY)
-    check(result.err == "", f"{result}")
+    check(result.messages() == [], f"{result}")
     report = json.loads(result.out)
     check_report(report, (1, 2, 3), 1)
     check_parts(report)
@@ -91,7 +91,7 @@ def other_models(program):
 
 def table_fits_a_terminal(program):
     result = program.run("bench", "--threads", "2", *TINY)
-    check(result.err == "", f"{result}")
+    check(result.messages() == [], f"{result}")
     check(max(map(len, result.out.splitlines())) <= 80, f"long lines\n{result}")
     for part in ("FMA peak", "GEMM", "OpenBLAS", "conv2            im2col", "ranks      1", "of floor", *PHASES, *LAYERS):
         check(part in result.out, f"the table has no '{part}'\n{result}")

@@ -10,6 +10,7 @@ from support.runner import check, job, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
             "status": "advgrid status results/", "verify": "advgrid verify results/",
+            "merge": "advgrid merge results/", "submit": "advgrid submit jobs/",
             "bench": "advgrid bench --"}
 
 
@@ -44,6 +45,10 @@ def command_line_is_refused(program):
             (("verify",), "two result folders are expected"),
             (("verify", "a"), "two result folders are expected"),
             (("verify", "a", "b", "c"), "'c' is more"),
+            (("merge",), "the result folders to join are missing"),
+            (("merge", "a", "b"), "-o DIR, the new result folder, is missing"),
+            (("merge", "a", "-o"), "requires an argument"),
+            (("plan", path, "--list", "seed"), "--list is 'seed'; expected seeds or defenses"),
             (("plan", path, "--ranks", "0"), "--ranks is '0'"),
             (("plan", path, "--ranks", "1e9"), "--ranks is '1e9'; expected a whole number"),
             (("plan", path, "-n", "2", "--threads", "none"), "--threads is 'none'"),
@@ -134,6 +139,15 @@ def plan_predicts_hours(program):
     check(tail == plain[plain.index("# the job"):], f"the job is printed as ever\n{result}")
 
 
+def plan_lists_the_parts_of_a_job(program):
+    """What `run --seed` and `--defense` take, a line each and nothing else."""
+    text = job(defenses="[{kind: none}, {kind: gaussian-noise, name: noise}]", more="seeds: [7, 2]")
+    path = program.write("job.yaml", text)
+    for what, expected in ("seeds", "7\n2\n"), ("defenses", "none\nnoise\n"):
+        result = program.run("plan", path, "--list", what)
+        check(result.out == expected and result.err == "", f"{result}")
+
+
 def plan_refuses_other_files(program):
     path = program.write("job.yaml", job())
     for name, text, expected in (
@@ -191,6 +205,6 @@ def default_folder_is_named_after_the_job_file(program):
 
 
 main([help_tells_enough, command_line_is_refused, plan_prints_a_job_that_reads_back,
-      plan_predicts_hours, plan_refuses_other_files,
+      plan_predicts_hours, plan_lists_the_parts_of_a_job, plan_refuses_other_files,
       plan_takes_the_options_of_training, quickstart_can_be_planned, status_needs_a_result_folder,
       default_folder_is_named_after_the_job_file])

@@ -94,11 +94,13 @@ def models_from_files_on_two_ranks(program):
 
 def circumstances_do_not_count(program):
     def change(file):
-        for name in "hosts", "cpu", "kernels", "mpi", "blas", "git_commit", "slurm_job_id":
+        for name in ("hosts", "cpu", "kernels", "mpi", "blas", "git_commit", "slurm_job_id",
+                     "slurm_array_job_id", "slurm_array_task_id", "slurm_nodes"):
             file.attrs[name] = "another"
-        for name in "ranks", "threads", "restarts":
+        for name in "ranks", "threads", "restarts", "slurm_restart_count":
             file.attrs.modify(name, numpy.int32(77))
         file.attrs["wall_seconds"] = 3.5
+        del file.attrs["slurm_nodes"]  # which earlier versions did not write
         del file["ranks"]
         file["ranks/0"] = numpy.arange(3)
         for name in "results", "training/none":

@@ -38,7 +38,11 @@ def check_result(program, folder, job):
     check(result.code == 0 and result.out.startswith("equal: 12 points"), f"{result}")
     check(len(units(folder)) == len(set(units(folder))) == 12, "units are missing or doubled")
     with h5py.File(os.path.join(folder, "results.h5")) as file:
-        check(file.attrs["slurm_job_id"] in (job, job.encode()), file.attrs["slurm_job_id"])
+        fields = CLUSTER.job(job)
+        wanted = {"slurm_job_id": job, "slurm_nodes": fields["NodeList"],
+                  "slurm_restart_count": int(fields["Restarts"])}
+        for name, value in wanted.items():
+            check(file.attrs[name] == value, f"{name} is {file.attrs[name]!r}, not {value!r}")
 
 
 def in_training(program, job, folder):

@@ -18,8 +18,8 @@ robust_accuracy robust_accuracy_of_correct ci_low ci_high mean_linf max_linf mea
 forwards seconds""".split()
 KINDS = "SSS" + "f" + "uuuu" + "ffffffff" + "uuf"  # numpy's letters
 TEXTS = """advgrid_version git_commit job job_digest dataset dataset_sha256 hosts cpu kernels mpi
-blas hdf5 slurm_job_id""".split()
-INTEGERS = "schema_version complete ranks threads restarts".split()
+blas hdf5 slurm_job_id slurm_array_job_id slurm_array_task_id slurm_nodes""".split()
+INTEGERS = "schema_version complete ranks threads restarts slurm_restart_count".split()
 SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
 SIDES = "defense attack epsilon seed".split()
 MISSING, DONE, FAILED = range(3)

@@ -1,5 +1,5 @@
 /* What a run records about itself: the kernels that its networks choose, and records of runs before
- * kernels were recorded. */
+ * kernels or Slurm's job were recorded. */
 #include "store/small_plan.h"
 
 #include "store/provenance.h"
@@ -111,7 +111,57 @@ static void older_records_are_read(void **state)
   assert_string_equal(read.kernels, "");
   record.size = OLDER - 4;
   assert_int_equal(ag_provenance_read(&record, &read), AG_BAD_STORE);
-  assert_non_null(strstr(ag_message(), "the record of a run has 1952 bytes; expected 2980"));
+  assert_non_null(strstr(ag_message(), "the record of a run has 1952 bytes; expected 4072"));
+}
+
+/* A record as it was written before Slurm's array, restarts and nodes: 2980 bytes. */
+static void records_before_slurm_are_read(void **state)
+{
+  (void)state;
+  enum { OLDER = 2980 };
+  ag_provenance run;
+  ag_provenance read;
+  memset(&run, 0, sizeof run);
+  memset(&read, 'x', sizeof read);
+  memset(run.kernels, 'k', sizeof run.kernels - 1);
+  snprintf(run.slurm_job_id, sizeof run.slurm_job_id, "12");
+  run.slurm_restart_count = 3; /* beyond the record */
+  char *older = test_bytes(OLDER);
+  memcpy(older, &run, OLDER);
+  const ag_record record = {.kind = AG_RECORD_RUN, .payload = older, .size = OLDER};
+  assert_int_equal(ag_provenance_read(&record, &read), AG_OK);
+  assert_string_equal(read.kernels, run.kernels);
+  assert_string_equal(read.slurm_job_id, "12");
+  assert_string_equal(read.slurm_array_job_id, "");
+  assert_string_equal(read.slurm_nodes, "");
+  assert_int_equal(read.slurm_restart_count, 0);
+  free(older);
+}
+
+static void slurms_job_is_found(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
+                                      "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT"};
+  static const char *const values[] = {"17", "15", "2", "n[1-4]", "6"};
+  ag_provenance run;
+  memset(&run, 'x', sizeof run);
+  for (size_t i = 0; i < 5; ++i)
+    assert_int_equal(setenv(names[i], values[i], 1), 0);
+  ag_provenance_collect(&run);
+  assert_string_equal(run.slurm_job_id, "17");
+  assert_string_equal(run.slurm_array_job_id, "15");
+  assert_string_equal(run.slurm_array_task_id, "2");
+  assert_string_equal(run.slurm_nodes, "n[1-4]");
+  assert_int_equal(run.slurm_restart_count, 6);
+  for (size_t i = 0; i < 5; ++i)
+    assert_int_equal(unsetenv(names[i]), 0);
+  ag_provenance_collect(&run);
+  assert_string_equal(run.slurm_job_id, "");
+  assert_string_equal(run.slurm_array_task_id, "");
+  assert_string_equal(run.slurm_nodes, "");
+  assert_int_equal(run.slurm_nodes[sizeof run.slurm_nodes - 1], 0); /* its bytes are defined */
+  assert_int_equal(run.slurm_restart_count, 0);
 }
 
 static void texts_end_whoever_wrote_them(void **state)
@@ -123,6 +173,8 @@ static void texts_end_whoever_wrote_them(void **state)
   const ag_record record = {.kind = AG_RECORD_RUN, .payload = &run, .size = sizeof run};
   assert_int_equal(ag_provenance_read(&record, &read), AG_OK);
   assert_int_equal(strlen(read.kernels), sizeof read.kernels - 1);
+  assert_int_equal(strlen(read.slurm_nodes), sizeof read.slurm_nodes - 1);
+  assert_int_equal(strlen(read.slurm_array_task_id), sizeof read.slurm_array_task_id - 1);
   assert_int_equal(strlen(read.version), sizeof read.version - 1);
   assert_int_equal(strlen(read.dataset_sha256), sizeof read.dataset_sha256 - 1);
 }
@@ -175,6 +227,8 @@ int main(void)
       cmocka_unit_test(models_that_differ_are_named),
       cmocka_unit_test(what_does_not_fit_ends_in_dots),
       cmocka_unit_test(older_records_are_read),
+      cmocka_unit_test(records_before_slurm_are_read),
+      cmocka_unit_test(slurms_job_is_found),
       cmocka_unit_test(texts_end_whoever_wrote_them),
       cmocka_unit_test(older_folders_are_read),
       cmocka_unit_test(leaves_no_memory),

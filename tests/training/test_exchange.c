@@ -69,7 +69,7 @@ static void messages_arrive_while_others_travel(void **state)
   const size_t others = team.size - 1;
   ag_exchange *exchange = NULL;
   talk *talks = (talk *)test_bytes(others * sizeof *talks);
-  assert_int_equal(ag_exchange_create(&team, 8 * others, &exchange), AG_OK);
+  assert_int_equal(ag_exchange_create(&team, 8 * others, LARGE, &exchange), AG_OK);
   for (size_t round = 0; round < ROUNDS; ++round) {
     for (size_t i = 0; i < others; ++i)
       talks[i] = start_talk(&team, round, (team.rank + 1 + i) % team.size);
@@ -94,7 +94,7 @@ static void what_was_sent_may_change(void **state)
   (void)state;
   const ag_team team = ag_team_of(MPI_COMM_WORLD);
   ag_exchange *exchange = NULL;
-  assert_int_equal(ag_exchange_create(&team, 2, &exchange), AG_OK);
+  assert_int_equal(ag_exchange_create(&team, 2, LARGE, &exchange), AG_OK);
   ag_exchange_progress(exchange); /* nothing is under way */
   ag_exchange_wait(exchange);
   for (size_t round = 0; round < ROUNDS; ++round) {
@@ -120,15 +120,52 @@ static void what_was_sent_may_change(void **state)
   ag_exchange_destroy(&exchange);
 }
 
-/* Each rank knows its own share alone; behind it all know all, and constants stay. */
-static void gather_shares(const ag_team *team, const ag_network *network)
+/* Of two messages the second is sent when all have the first, which they could wait for alone. */
+static void the_first_messages_are_waited_for(void **state)
 {
-  static const bool factored[AG_LAYERS_MAXIMUM];
+  (void)state;
+  const ag_team team = ag_team_of(MPI_COMM_WORLD);
+  const size_t next = (team.rank + 1) % team.size;
+  const size_t last = (team.rank + team.size - 1) % team.size;
+  ag_exchange *exchange = NULL;
+  float *in[2];
+  float *out[2];
+  float *want[2];
+  for (size_t m = 0; m < 2; ++m) {
+    in[m] = test_floats(LARGE);
+    out[m] = make_message(0, team.rank, next, m, LARGE);
+    want[m] = make_message(0, last, team.rank, m, LARGE);
+  }
+  assert_int_equal(ag_exchange_create(&team, 4, LARGE, &exchange), AG_OK);
+  ag_exchange_receive(exchange, last, 0, in[0], LARGE);
+  const size_t first = ag_exchange_started(exchange);
+  ag_exchange_receive(exchange, last, 1, in[1], LARGE);
+  ag_exchange_send(exchange, next, 0, out[0], LARGE);
+  ag_exchange_wait_first(exchange, first);
+  assert_same_bits(in[0], want[0], LARGE);
+  MPI_Barrier(team.communicator);
+  ag_exchange_send(exchange, next, 1, out[1], LARGE);
+  ag_exchange_wait(exchange);
+  assert_same_bits(in[1], want[1], LARGE);
+  ag_exchange_wait_first(exchange, first); /* nothing is under way */
+  for (size_t m = 0; m < 2; ++m) {
+    free(in[m]);
+    free(out[m]);
+    free(want[m]);
+  }
+  ag_exchange_destroy(&exchange);
+}
+
+/* Each rank knows its own share alone; behind it all know all, and constants stay. */
+static void gather_shares(const ag_team *team, const ag_network *network, const bool *factored,
+                          ag_factor_use use)
+{
   const size_t floats = ag_network_floats(network);
   ag_partition partition;
   ag_exchange *exchange = NULL;
-  assert_int_equal(ag_partition_create(network, team->size, factored, &partition), AG_OK);
-  assert_int_equal(ag_exchange_create(team, ag_exchange_gather_messages(&partition), &exchange),
+  assert_int_equal(ag_partition_create(network, team->size, factored, use, &partition), AG_OK);
+  assert_int_equal(ag_exchange_create(team, ag_exchange_gather_messages(&partition),
+                                      ag_partition_longest(&partition), &exchange),
                    AG_OK);
   for (size_t round = 0; round < ROUNDS; ++round) {
     float *block = test_floats(floats);
@@ -167,8 +204,11 @@ static void shares_are_gathered(void **state)
       batches_network(),
       build_network(layers, COUNT_OF(layers), (ag_shape){1, 1, 300}, 300),
   };
+  bool factored[AG_LAYERS_MAXIMUM] = {false};
+  factored[0] = true; /* of the second network */
+  gather_shares(&team, networks[1], factored, AG_FACTORS_SHARED);
   for (size_t i = 0; i < COUNT_OF(networks); ++i) {
-    gather_shares(&team, networks[i]);
+    gather_shares(&team, networks[i], NULL, AG_FACTORS_UNUSED);
     ag_network_destroy(&networks[i]);
   }
 }
@@ -178,6 +218,7 @@ int main(int argc, char **argv)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(messages_arrive_while_others_travel),
       cmocka_unit_test(what_was_sent_may_change),
+      cmocka_unit_test(the_first_messages_are_waited_for),
       cmocka_unit_test(shares_are_gathered),
   };
   return ranks_run(argc, argv, tests, COUNT_OF(tests));

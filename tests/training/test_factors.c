@@ -95,7 +95,9 @@ static void rows_are_those_of_the_tree(void **state)
   ag_exchange *exchange = NULL;
   assert_int_equal(ag_factor_sum_create(network, LAYER, &team, THREADS, SHARD, SHARDS, &sum),
                    AG_OK);
-  assert_int_equal(ag_exchange_create(&team, ag_factor_sum_messages(sum), &exchange), AG_OK);
+  assert_int_equal(
+      ag_exchange_create(&team, ag_factor_sum_messages(sum), ag_factor_sum_floats(sum), &exchange),
+      AG_OK);
   for (size_t i = 0; i < COUNT_OF(sizes); ++i)
     take_batch(network, &team, sizes[i], sum, exchange);
   ag_exchange_destroy(&exchange);

@@ -44,9 +44,9 @@ static bool is_of_layer(const ag_parameter *parameter, const char *layer)
 
 static void start(const ag_network *network, size_t ranks, ag_partition *partition)
 {
-  static const bool factored[AG_LAYERS_MAXIMUM];
-  if (ag_partition_create(network, ranks, factored, partition) != AG_OK)
+  if (ag_partition_create(network, ranks, NULL, AG_FACTORS_UNUSED, partition) != AG_OK)
     fail_msg("%s", ag_message());
+  assert_int_equal(ag_partition_summed(partition), partition->slice_count);
   assert_int_equal(partition->ranks, ranks);
   assert_int_equal(partition->layers, ag_network_layer_count(network));
 }
@@ -147,6 +147,83 @@ static void ranks_share_every_layer(void **state)
   ag_network_destroy(&network);
 }
 
+/* Both dense weights are factored: whole rows of each, behind all else. */
+static void start_factored(const ag_network *network, size_t ranks, ag_factor_use use,
+                           ag_partition *partition)
+{
+  bool factored[AG_LAYERS_MAXIMUM] = {false};
+  size_t floats = 0;
+  for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer)
+    factored[layer] = strncmp(ag_network_layer_name(network, layer), "dense", 5) == 0;
+  assert_int_equal(ag_partition_create(network, ranks, factored, use, partition), AG_OK);
+  assert_true(ag_partition_summed(partition) < partition->slice_count);
+  for (size_t s = 0; s < partition->slice_count; ++s) {
+    const ag_slice *slice = &partition->slices[s];
+    const ag_parameter *parameter = parameter_of(network, slice);
+    const size_t row = ag_channels_padded(parameter->out);
+    assert_int_equal(slice->factored, s >= ag_partition_summed(partition));
+    assert_int_equal(slice->factored, parameter->layout == AG_LAYOUT_DENSE);
+    if (!slice->factored) continue;
+    assert_int_equal(slice->offset, parameter->offset + slice->row * row);
+    assert_int_equal(slice->floats % row, 0);
+    floats += slice->floats;
+  }
+  for (size_t p = 0; p < ag_network_parameter_count(network); ++p) {
+    const ag_parameter *parameter = ag_network_parameter(network, p);
+    if (parameter->layout == AG_LAYOUT_DENSE) floats -= parameter->floats;
+  }
+  assert_int_equal(floats, 0);
+}
+
+/* A layer's factored slices: of all ranks together each once, one behind the other. */
+static void ranks_share_factored_slices(void **state)
+{
+  (void)state;
+  ag_network *network = make_network();
+  for (size_t k = 0; k < COUNT_OF(rank_counts); ++k) {
+    const size_t ranks = rank_counts[k];
+    ag_partition partition;
+    start_factored(network, ranks, AG_FACTORS_SHARED, &partition);
+    assert_int_equal(ag_partition_owned(&partition), partition.slice_count);
+    size_t next = ag_partition_summed(&partition);
+    for (size_t layer = 0; layer < partition.layers; ++layer) {
+      for (size_t rank = 0; rank < ranks; ++rank) {
+        const ag_slice_run run = ag_partition_factored_share(&partition, layer, rank);
+        assert_int_equal(run.first, next);
+        check_run(&partition, run);
+        assert_true(run.floats <= ag_partition_longest(&partition));
+        for (next = run.first; next < run.end; ++next) {
+          assert_int_equal(partition.slices[next].rank, rank);
+          assert_int_equal(partition.slices[next].layer, layer);
+        }
+      }
+    }
+    assert_int_equal(next, partition.slice_count);
+    ag_partition_clear(&partition);
+  }
+  ag_network_destroy(&network);
+}
+
+static void every_rank_has_repeated_slices(void **state)
+{
+  (void)state;
+  ag_network *network = make_network();
+  ag_partition partition;
+  start_factored(network, 3, AG_FACTORS_REPEATED, &partition);
+  const size_t summed = ag_partition_summed(&partition);
+  assert_int_equal(ag_partition_owned(&partition), summed);
+  for (size_t s = 0; s < partition.slice_count; ++s) {
+    for (size_t rank = 0; rank < 3; ++rank) {
+      const ag_slice *slice = &partition.slices[s];
+      assert_int_equal(ag_slice_is_own(slice, rank), s >= summed || slice->rank == rank);
+    }
+  }
+  for (size_t layer = 0; layer < partition.layers; ++layer)
+    assert_int_equal(ag_partition_factored_share(&partition, layer, 1).floats, 0);
+  ag_partition_clear(&partition);
+  ag_network_destroy(&network);
+}
+
 /* Nothing learns: there is nothing to share. */
 static void a_network_of_constants_has_no_slices(void **state)
 {
@@ -169,6 +246,8 @@ int main(void)
       cmocka_unit_test(slices_cover_once),
       cmocka_unit_test(layers_have_their_slices),
       cmocka_unit_test(ranks_share_every_layer),
+      cmocka_unit_test(ranks_share_factored_slices),
+      cmocka_unit_test(every_rank_has_repeated_slices),
       cmocka_unit_test(a_network_of_constants_has_no_slices),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
