@@ -31,8 +31,8 @@ def reference():
     return REFERENCE[0].path("out")
 
 
-def check_result(program, folder, job):
-    """What the job left, that no unit was done twice, and who it says it was done by."""
+def check_result(program, folder, job, restarts=0):
+    """What the job left, that no unit was done twice, and whom it says it was done by."""
     import h5py
     result = program.run("verify", reference(), folder, code=None)
     check(result.code == 0 and result.out.startswith("equal: 12 points"), f"{result}")
@@ -58,7 +58,7 @@ def check_went_on(program, job, folder, redone=0):
     check(f"job        {job}, restart 1 of" in log and log.endswith("grid.sbatch: done\n"), log)
     epochs = len(recorded(folder, EPOCH))
     check(2 * EPOCHS <= epochs <= 2 * EPOCHS + redone, f"{epochs} epochs recorded\n{log}")
-    check_result(program, folder, job)
+    check_result(program, folder, job, restarts=1)
     return log
 
 
