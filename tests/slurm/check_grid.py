@@ -31,8 +31,8 @@ def reference():
     return REFERENCE[0].path("out")
 
 
-def check_result(program, folder, job):
-    """What the job left, that no unit was done twice, and who it says it was done by."""
+def check_result(program, folder, job, restarts=0):
+    """What the job left, that no unit was done twice, and whom it says it was done by."""
     import h5py
     result = program.run("verify", reference(), folder, code=None)
     check(result.code == 0 and result.out.startswith("equal: 12 points"), f"{result}")
@@ -50,11 +50,6 @@ def in_training(program, job, folder):
     CLUSTER.until(program, job, lambda: len(recorded(folder, EPOCH)) >= 6, "epochs")
 
 
-def said_nodes(lines):
-    """The nodes of each start, such as n[1-2]."""
-    return [line.split()[1] for line in lines if line.startswith("nodes ")]
-
-
 def check_went_on(program, job, folder, redone=0):
     """After one restart it is done. redone: the most epochs that may have been done again."""
     fields = CLUSTER.wait(program, job)
@@ -63,7 +58,7 @@ def check_went_on(program, job, folder, redone=0):
     check(f"job        {job}, restart 1 of" in log and log.endswith("grid.sbatch: done\n"), log)
     epochs = len(recorded(folder, EPOCH))
     check(2 * EPOCHS <= epochs <= 2 * EPOCHS + redone, f"{epochs} epochs recorded\n{log}")
-    check_result(program, folder, job)
+    check_result(program, folder, job, restarts=1)
     return log
 
 
@@ -78,7 +73,7 @@ def two_nodes(program):
     for text in program.path("job.yaml"), program.path("results/job"), BINARY, "--mpi=pmix":
         check(any(text in line for line in lines[:8]), f"no {text}: {lines[:8]}")
     check("4, 2 a node, threads of each: 1" in lines[5], lines[5])
-    check(said_nodes(lines) == [fields["NodeList"]] and fields["Restarts"] == "0", f"{fields}")
+    check(lines[4].split()[1] == fields["NodeList"] and fields["Restarts"] == "0", f"{fields}")
     check_result(program, program.path("results/job"), job)
 
 
@@ -93,14 +88,15 @@ def time_limit(program):
                          options=[*NODES, "--time=1", "--signal=B:USR1@29"])
     in_training(program, job, program.path("results/job"))
     CLUSTER.run("scancel", "--signal=STOP", job)
-    broken = "nodename=" + ",".join(CLUSTER.nodes(job))
+    first = CLUSTER.nodes(job)
+    broken = "nodename=" + ",".join(first)
     CLUSTER.run("scontrol", "update", broken, "state=drain", "reason=test")
     time.sleep(CLUSTER.limits_due() - 0.5)
     CLUSTER.run("scancel", "--signal=CONT", job)
     log = check_went_on(program, job, program.path("results/job"))
     CLUSTER.run("scontrol", "update", broken, "state=resume")
     check("stopped with code 85; requeued to go on" in log, log)
-    check(sorted(said_nodes(log.splitlines())) == ["n[1-2]", "n[3-4]"], log)
+    check(not set(first) & set(CLUSTER.nodes(job)), f"it went on on one of {first}")
 
 
 def requeued(program):
@@ -167,7 +163,8 @@ def chain(program):
     check(fields["ExitCode"] == "85:0" and fields["Restarts"] == "0", f"{fields}")
     check("this job may not be requeued" in CLUSTER.log(program, links[0]), "no word on requeues")
     CLUSTER.wait(program, links[1])
-    check("1, 1 a node, threads of each: 2" in CLUSTER.log(program, links[1]), "threads")
+    for line in "ranks      1, 1 a node, threads of each: 2", f"result     {program.path('out')}":
+        check(line in CLUSTER.log(program, links[1]).splitlines(), f"the log does not say {line}")
     begin = time.monotonic()
     CLUSTER.wait(program, links[2])
     check(" epoch " not in CLUSTER.log(program, links[2]), "the third link trained")
