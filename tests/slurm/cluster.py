@@ -197,6 +197,8 @@ class Cluster:
         nodes = (f"NodeName={name} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} "
                  f"CPUs={self.cpus} RealMemory=65536 State=UNKNOWN"
                  for name, port in zip(self.names, ports))
+        # Containers have no control groups mounted, and of the two plugins this one starts without.
+        self.write("cgroup.conf", "CgroupPlugin=cgroup/v1\n")
         self.write("slurm.conf", CONFIGURATION.format(
             control_port=control, folder=self.folder, user=getpass.getuser(),
             nodes="\n".join(nodes), communication="CommunicationParameters=NoInAddrAny,"
