@@ -42,6 +42,15 @@ static inline void fetch(const void *from, size_t bytes)
       (const void *)((uintptr_t)from + bytes)); /* NOLINT(performance-no-int-to-ptr) */
 }
 
+/* The same for a line that will be written. */
+static inline void fetch_to_write(const void *from, size_t bytes)
+{
+  enum { WRITE = 1 };
+  __builtin_prefetch(
+      (const void *)((uintptr_t)from + bytes), /* NOLINT(performance-no-int-to-ptr) */
+      WRITE);
+}
+
 /* value where mask, else 0. */
 static inline wide keep(wide_mask mask, wide value)
 {

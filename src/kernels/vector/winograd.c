@@ -70,15 +70,19 @@ static size_t prepared_floats(const ag_convolution_shape *shape)
   return 2 * (size_t)POINTS * all.u_plane;
 }
 
-/* GgG' of the kernels `g`, one a lane, to place `at` of each plane of u. */
+/* GgG' of the kernels `g`, one a lane, to the same place of each plane of u. The planes are too
+ * many for a processor to foresee, and not in its caches: it is told what comes next but one. */
 static void transform_weights(const wide g[9], size_t plane, float *u)
 {
+  enum { AHEAD = 2 * PANEL * sizeof(float) };
   wide tile[POINTS];
   for (size_t p = 0; p < 9; ++p)
     tile[p / 3 * INPUTS + p % 3] = g[p];
   transform_both(transform_kernel, 3, INPUTS, tile);
-  for (size_t p = 0; p < POINTS; ++p)
+  for (size_t p = 0; p < POINTS; ++p) {
     store(u + p * plane, tile[p]);
+    fetch_to_write(u + p * plane, AHEAD);
+  }
 }
 
 static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts,
@@ -87,11 +91,14 @@ static void prepare(const ag_convolution_shape *shape, size_t part, size_t parts
   const layout all = layout_of(shape, 0);
   wide g[9];
   float *u = prepared;
-  for (size_t i = all.in * part / parts; i < all.in * (part + 1) / parts; ++i) {
-    for (size_t o = 0; o < all.out; o += WIDE) {
-      for (size_t p = 0; p < 9; ++p)
-        g[p] = load(weights + (p * all.in + i) * all.out + o);
-      transform_weights(g, all.u_plane, u + packed_place(all.in, all.out, i, o));
+  for (size_t first = 0; first < all.out; first += PANEL) {
+    const size_t end = ag_minimum(first + PANEL, all.out);
+    for (size_t i = all.in * part / parts; i < all.in * (part + 1) / parts; ++i) {
+      for (size_t o = first; o < end; o += WIDE) {
+        for (size_t p = 0; p < 9; ++p)
+          g[p] = load(weights + (p * all.in + i) * all.out + o);
+        transform_weights(g, all.u_plane, u + packed_place(all.in, all.out, i, o));
+      }
     }
   }
   /* The outputs inside: their kernels share cache lines. */
