@@ -193,6 +193,12 @@ ag_status ag_text_append(ag_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void ag_text_clear(ag_text *text);
 
+/* One or several: ag_plural(n, "", "s"). */
+static inline const char *ag_plural(size_t count, const char *one, const char *more)
+{
+  return count == 1 ? one : more;
+}
+
 /** The candidate nearest to word by edit distance, or NULL where none is near
  *  enough to be a slip of the finger. candidates[count]: borrowed. */
 const char *ag_text_nearest(const char *word, const char *const *candidates, size_t count);

@@ -124,6 +124,10 @@ void ag_plan_destroy(ag_plan **plan);
 /** What a model's files are called: by its defense, with "-seedN" where the job has several seeds.
  *  defense, seed: indices in the job. name: overwritten. */
 void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE]);
+/* Room for a unit's text. */
+enum { AG_UNIT_TEXT = 320 };
+/** A unit in words: its model, attack, epsilon and images. text: overwritten. */
+void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_TEXT]);
 /** A network of these layers of the plan, to be asked what it costs or to hold parameters, also on
  *  a processor that does not run the job's instructions. network: owned by the caller. */
 ag_status ag_plan_network(const ag_plan *plan, const ag_layer_list *layers, ag_network **network);

@@ -1,5 +1,4 @@
 /* advgrid merge: result folders of parts of a job, joined to one. */
-#include "advgrid/store.h"
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -41,22 +40,27 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   }
 }
 
-static ag_status print_missing(const char *path)
+/* What run has to do yet. */
+static ag_status append_missing(const char *path, const ag_ledger *ledger, ag_text *text)
 {
-  ag_status status = AG_OK;
+  const size_t points = ledger->plan->point_count;
+  size_t missing = 0;
+  for (size_t i = 0; i < points; ++i)
+    missing += ag_ledger_point(ledger, i) != AG_PROGRESS_DONE;
+  if (missing == 0) return AG_OK;
+  return ag_text_append(text, "%zu of %zu points are missing: advgrid run %s/job.yaml -o %s\n",
+                        missing, points, path, path);
+}
+
+static ag_status print_result(const char *path)
+{
   ag_folder folder;
   ag_text text = {0};
-  size_t missing = 0;
-  status = ag_folder_read(path, &folder);
+  ag_status status = ag_folder_read(path, &folder);
   if (status != AG_OK) return status;
-  const size_t points = folder.plan->point_count;
-  for (size_t i = 0; i < points; ++i)
-    missing += ag_ledger_point(folder.ledger, i) != AG_PROGRESS_DONE;
-  if (missing > 0) {
-    AG_TRY(ag_text_append(&text, "%zu of %zu points are missing: advgrid run %s/job.yaml -o %s\n",
-                          missing, points, path, path));
-    AG_TRY(ag_command_print(&text));
-  }
+  AG_TRY(ag_command_append_table(path, folder.ledger, &text));
+  AG_TRY(append_missing(path, folder.ledger, &text));
+  AG_TRY(ag_command_print(&text));
 cleanup:
   ag_text_clear(&text);
   ag_folder_clear(&folder);
@@ -73,8 +77,7 @@ int ag_command_merge(int argc, char **argv)
     ag_interrupt_listen();
     status = ag_merge(input.folders, input.count, input.output);
   }
-  if (status == AG_OK) status = ag_command_print_table(input.output);
-  if (status == AG_OK) status = print_missing(input.output);
+  if (status == AG_OK) status = print_result(input.output);
   if (status != AG_OK) ag_log("%s", ag_message());
   ag_release(&input.folders);
   return ag_status_exit_code(status);

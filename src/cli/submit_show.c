@@ -9,11 +9,6 @@
 
 /* ---- told ---- */
 
-static const char *plural(size_t count)
-{
-  return count == 1 ? "" : "s";
-}
-
 static ag_status show_machine(const ag_submission *self, ag_text *text)
 {
   static const char *const sources[] = {"given", "kept from an earlier probe, which --probe renews",
@@ -41,11 +36,12 @@ static ag_status show_nodes(const ag_submission *self, ag_text *text)
   ag_slurm_minutes_print(nodes->minutes, limit);
   if (!self->has_partition) {
     return ag_text_append(text, "nodes      of %zu core%s, as far as is known\n", nodes->cores,
-                          plural(nodes->cores));
+                          ag_plural(nodes->cores, "", "s"));
   }
   return ag_text_append(text, "partition  %s: %zu node%s of %zu core%s%s%s\n", nodes->name,
-                        nodes->nodes, plural(nodes->nodes), nodes->cores, plural(nodes->cores),
-                        nodes->minutes > 0 ? ", at most " : "", nodes->minutes > 0 ? limit : "");
+                        nodes->nodes, ag_plural(nodes->nodes, "", "s"), nodes->cores,
+                        ag_plural(nodes->cores, "", "s"), nodes->minutes > 0 ? ", at most " : "",
+                        nodes->minutes > 0 ? limit : "");
 }
 
 static const char *reason(const ag_submission *self)
@@ -64,8 +60,9 @@ static ag_status show_shape(const ag_submission *self, ag_text *text)
   if (!given) ag_slurm_minutes_print(self->target, target);
   AG_TRY(ag_text_append(
       text, "takes      %zu node%s, %zu rank%s a node, %zu thread%s a rank\n           (%s%s%s)\n",
-      chosen->nodes, plural(chosen->nodes), chosen->ranks, plural(chosen->ranks), chosen->threads,
-      plural(chosen->threads), reason(self), given ? "" : " ", target));
+      chosen->nodes, ag_plural(chosen->nodes, "", "s"), chosen->ranks,
+      ag_plural(chosen->ranks, "", "s"), chosen->threads, ag_plural(chosen->threads, "", "s"),
+      reason(self), given ? "" : " ", target));
   AG_TRY(ag_text_append(text,
                         "predicted  %.3g s, attacks at their most; %.0f %% of what as many single"
                         " cores would do\n",
@@ -103,8 +100,8 @@ ag_status ag_submission_show(const ag_submission *self, ag_text *text)
   ag_status status = AG_OK;
   const ag_plan *plan = self->plan;
   AG_TRY(ag_text_append(text, "\njob        %s: %zu model%s, %zu point%s\n", plan->job->name,
-                        plan->model_count, plural(plan->model_count), plan->point_count,
-                        plural(plan->point_count)));
+                        plan->model_count, ag_plural(plan->model_count, "", "s"), plan->point_count,
+                        ag_plural(plan->point_count, "", "s")));
   AG_TRY(show_machine(self, text));
   AG_TRY(show_nodes(self, text));
   AG_TRY(show_shape(self, text));

@@ -23,7 +23,7 @@ static ag_status count_parts(const ag_job *job, ag_plan *plan, size_t *blocks)
 {
   const size_t images = ag_settings_count(&job->evaluation, "images");
   const size_t block = ag_settings_count(&job->evaluation, "block");
-  *blocks = (images + block - 1) / block;
+  *blocks = ag_divide_up(images, block);
   bool fits = !__builtin_mul_overflow(job->defense_count, job->seed_count, &plan->model_count);
   fits = fits && plan->model_count <= MODELS_MAXIMUM;
   fits = fits && !__builtin_mul_overflow(plan->model_count, job->attack_count, &plan->point_count);
@@ -251,4 +251,13 @@ void ag_plan_destroy(ag_plan **plan)
   ag_release(&(*plan)->points);
   ag_release(&(*plan)->units);
   ag_release(plan);
+}
+
+void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_TEXT])
+{
+  const ag_unit *unit = &plan->units[index];
+  const ag_point *point = &plan->points[unit->point];
+  snprintf(text, AG_UNIT_TEXT, "%s, %s at epsilon %s, images %zu to %zu",
+           plan->models[point->model].name, plan->job->attacks[point->attack].name,
+           plan->job->epsilons[point->epsilon].text, unit->first, unit->first + unit->count - 1);
 }

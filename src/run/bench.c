@@ -93,7 +93,7 @@ ag_status ag_bench_setting_create(const ag_bench_request *request, MPI_Comm comm
   ag_status status = AG_OK;
   *setting = (ag_bench_setting){
       .request = request,
-      .team = ag_team_of(communicator),
+      .team = ag_team_meet(communicator),
       .memory = {.node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
   AG_TRY(ag_launch_agree(communicator, 0, true));
   AG_TRY(ag_ranks_agree(communicator, ag_gemm_prepare(1)));

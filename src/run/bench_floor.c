@@ -13,8 +13,8 @@ static ag_flops flops_of(const ag_network *network, size_t layer)
       shape->in_used < AG_WINOGRAD_CHANNELS || outputs < AG_WINOGRAD_CHANNELS) {
     return ag_network_layer_flops(network, layer);
   }
-  const size_t tiles = (shape->out_height + WINOGRAD_TILE - 1) / WINOGRAD_TILE *
-                       ((shape->out_width + WINOGRAD_TILE - 1) / WINOGRAD_TILE);
+  const size_t tiles = ag_divide_up(shape->out_height, WINOGRAD_TILE) *
+                       ag_divide_up(shape->out_width, WINOGRAD_TILE);
   const double flops = 2.0 * WINOGRAD_POINTS * (double)(tiles * shape->in_used * outputs);
   return (ag_flops){flops, flops, flops};
 }

@@ -49,7 +49,7 @@ static ag_status measure_row(scaling *self, ag_bench_scaling_row *row)
   part.dataset.training.count -= part.dataset.training.count % row->batch;
   MPI_Comm_split(everyone, is_member ? 0 : MPI_UNDEFINED, (int)whole->team.rank, &team);
   if (is_member) {
-    part.team = ag_team_of(team);
+    part.team = ag_team_meet(team);
     status = ag_bench_team_steps(&part, self->pool, row->adversarial ? &change : NULL, &row->steps);
     MPI_Comm_free(&team);
   }
@@ -127,7 +127,7 @@ static double image_seconds(const scaling *self, bool adversarial)
   const ag_bench_scaling_row *row = row_of(self->report, adversarial, true, ranks);
   const size_t shards = ag_divide_up(row->batch, shard);
   const size_t lanes = ranks * self->report->threads;
-  const size_t in_turn = ag_minimum((shards + lanes - 1) / lanes * shard, row->batch);
+  const size_t in_turn = ag_minimum(ag_divide_up(shards, lanes) * shard, row->batch);
   return row->steps.split.computing / (double)in_turn;
 }
 

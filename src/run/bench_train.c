@@ -57,8 +57,7 @@ ag_status ag_bench_train_steps(const ag_bench_setting *setting, ag_pool *pool, s
   stopwatch watch = {.turns = turns, .repeats = repeats, .seconds = seconds};
   const ag_training_events events = {.context = &watch, .step = count_step};
   const size_t steps = 1 + turns * repeats;
-  AG_TRY(ag_bench_training_of(setting->request,
-                              (steps + AG_BENCH_STEPS_OF_EPOCH - 1) / AG_BENCH_STEPS_OF_EPOCH,
+  AG_TRY(ag_bench_training_of(setting->request, ag_divide_up(steps, AG_BENCH_STEPS_OF_EPOCH),
                               &training));
   AG_TRY(
       ag_train(&training, 1, &setting->dataset, pool, &setting->team, &events, setting->network));

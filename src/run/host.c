@@ -1,9 +1,11 @@
-/* The ranks' places: threads, host names, and the dataset in memory that a node shares. */
+/* The ranks' places: threads, cores, host names, and the dataset in memory that a node shares. */
 #include "run/host.h"
+#include "advgrid/run.h"
 #include "training/team.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 ag_status ag_ranks_agree(MPI_Comm communicator, ag_status status)
@@ -32,6 +34,43 @@ size_t ag_threads_choose(MPI_Comm communicator)
     if (mine[cpu] != 0) share += 1.0 / ranks[cpu];
   }
   return share < 1 ? 1 : (size_t)(share + 1e-6);
+}
+
+/* ---- cores ---- */
+
+/* The first of the processors that share a core with this one. */
+static size_t first_of_core(size_t processor)
+{
+  char path[96];
+  char line[64] = "";
+  char *end = line;
+  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
+           processor);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return processor;
+  const bool is_read = fgets(line, sizeof line, file) != NULL;
+  fclose(file);
+  const size_t first = is_read ? strtoul(line, &end, 10) : 0;
+  return end == line || first >= CPU_SETSIZE ? processor : first;
+}
+
+cpu_set_t ag_cores_of(const cpu_set_t *processors)
+{
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  for (size_t processor = 0; processor < CPU_SETSIZE; ++processor) {
+    if (CPU_ISSET(processor, processors)) CPU_SET(first_of_core(processor), &cores);
+  }
+  return cores;
+}
+
+size_t ag_machine_cores(void)
+{
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  if (sched_getaffinity(0, sizeof own, &own) != 0) return 1;
+  const cpu_set_t cores = ag_cores_of(&own);
+  return (size_t)CPU_COUNT(&cores);
 }
 
 /* ---- host names ---- */

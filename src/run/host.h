@@ -1,8 +1,9 @@
-/* The ranks' places: threads, host names, and the dataset in memory that a node shares. */
+/* The ranks' places: threads, cores, host names, and the dataset in memory that a node shares. */
 #ifndef ADVGRID_RUN_HOST_H
 #define ADVGRID_RUN_HOST_H
 
 #include <mpi.h>
+#include <sched.h>
 
 #include "advgrid/data.h"
 
@@ -13,6 +14,9 @@ ag_status ag_ranks_agree(MPI_Comm communicator, ag_status status);
 /** Threads for this rank so that no core of the node serves two: the sum, over the cores that the
  *  rank is bound to, of its share of each. At least 1. Collective. */
 size_t ag_threads_choose(MPI_Comm communicator);
+
+/** The cores of a set of processors, each by the number of its first processor. */
+cpu_set_t ag_cores_of(const cpu_set_t *processors);
 
 typedef struct ag_host {
   char name[MPI_MAX_PROCESSOR_NAME];

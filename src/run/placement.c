@@ -22,25 +22,6 @@ static void read_line(const char *path, char line[64])
   fclose(file);
 }
 
-/* Processors of one core share it: the first of their list stands for the core. */
-static cpu_set_t cores_of(const cpu_set_t *processors)
-{
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    char path[96];
-    char line[64];
-    char *end = line;
-    if (!CPU_ISSET(cpu, processors)) continue;
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
-             cpu);
-    read_line(path, line);
-    const size_t first = strtoul(line, &end, 10);
-    CPU_SET(end == line || first >= CPU_SETSIZE ? cpu : first, &cores);
-  }
-  return cores;
-}
-
 /* What the control group leaves of all processors: asked for all, the system grants those. */
 static cpu_set_t find_usable(const cpu_set_t *bound)
 {
@@ -100,8 +81,8 @@ static ag_placement find_placement(int rank, size_t threads)
   CPU_ZERO(&own.bound);
   if (sched_getaffinity(0, sizeof own.bound, &own.bound) != 0) CPU_SET(0, &own.bound);
   own.usable = find_usable(&own.bound);
-  own.bound_cores = cores_of(&own.bound);
-  own.usable_cores = cores_of(&own.usable);
+  own.bound_cores = ag_cores_of(&own.bound);
+  own.usable_cores = ag_cores_of(&own.usable);
   return own;
 }
 
@@ -112,11 +93,6 @@ static bool is_within(const cpu_set_t *part, const cpu_set_t *whole)
   cpu_set_t both;
   CPU_AND(&both, part, whole);
   return CPU_EQUAL(&both, part) != 0;
-}
-
-static const char *plural(size_t count)
-{
-  return count == 1 ? "" : "s";
 }
 
 /* More threads than processors on the node, in its control group's time, or where a rank is bound,
@@ -137,12 +113,13 @@ static void find_crowd(const char *host, const ag_placement *ranks, size_t count
     snprintf(text, AG_PLACEMENT_TEXT,
              "%s: %zu rank%s with %zu thread%s in all on %zu core%s: take fewer ranks a node, or"
              " fewer threads by -t",
-             host, count, plural(count), threads, plural(threads), processors, plural(processors));
+             host, count, ag_plural(count, "", "s"), threads, ag_plural(threads, "", "s"),
+             processors, ag_plural(processors, "", "s"));
   } else if (quota > 0 && (double)threads > quota + 0.5) {
     snprintf(text, AG_PLACEMENT_TEXT,
              "%s: %zu rank%s with %zu thread%s in all, and the control group allows %.3g cores'"
              " time: take fewer ranks a node, or fewer threads by -t",
-             host, count, plural(count), threads, plural(threads), quota);
+             host, count, ag_plural(count, "", "s"), threads, ag_plural(threads, "", "s"), quota);
   }
 }
 
@@ -159,7 +136,7 @@ static void find_narrow(const char *host, const ag_placement *ranks, size_t coun
              "%s: rank %d is bound to %zu core%s, on which %zu threads would run, of %d that the"
              " node has: give each rank as many as it has threads (srun --cpus-per-task=%zu, mpirun"
              " --map-by slot:PE=%zu), or bind none (--bind-to none)",
-             host, ranks[i].rank, processors, plural(processors), threads,
+             host, ranks[i].rank, processors, ag_plural(processors, "", "s"), threads,
              CPU_COUNT(&ranks[i].usable), ranks[i].threads, ranks[i].threads);
     return;
   }
@@ -230,7 +207,7 @@ static void say(const ag_placement_findings *nodes, size_t count, size_t at)
   if (others == 0) {
     ag_log("%s", first);
   } else {
-    ag_log("%s (so it is on %zu more node%s)", first, others, plural(others));
+    ag_log("%s (so it is on %zu more node%s)", first, others, ag_plural(others, "", "s"));
   }
 }
 

@@ -2,11 +2,8 @@
  * program may start: training steps, passes and gradients of a job's model on all cores at once. */
 #include "advgrid/store.h"
 #include "run/bench.h"
-#include "training/lanes.h"
-#include "training/step.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -67,91 +64,31 @@ static ag_status measure(probe *self, ag_status (*turn)(void *context), void *co
   return AG_OK;
 }
 
-/* ---- training ---- */
+/* ---- turns ---- */
 
-/* The trainer's parts, for a team of one, in which they send no messages. */
-typedef struct learner {
-  ag_training training;
-  const ag_team *team;
-  ag_pool *pool;
-  ag_network *network;
-  ag_lanes *lanes;
-  ag_stepper *stepper;
-  ag_gradient_sum *gradients;
-  ag_weights *weights;
-  uint32_t *order;          /* [images] */
-  double *losses, *squares; /* [2 * shards], losses and correct predictions; [slices] */
-  size_t images, shards;
-  uint64_t steps;
-} learner;
-
-static ag_status create_learner(const probe *self, learner *one)
-{
-  ag_status status = AG_OK;
-  ag_network *network = self->setting.network;
-  const ag_batches batches = {
-      .shard = SHARD, .images = {one->images, one->images}, .factors = true};
-  AG_TRY(ag_bench_training_of(&self->request, 1, &one->training));
-  AG_TRY(
-      ag_lanes_create(&one->training, 1, &self->setting.dataset, self->pool, network, &one->lanes));
-  AG_TRY(ag_stepper_create(&one->training, self->pool, network, &one->stepper));
-  AG_TRY(ag_gradient_sum_create(network, self->pool, one->team, &batches, &one->gradients));
-  const ag_partition *partition = ag_gradient_sum_partition(one->gradients);
-  AG_TRY(ag_weights_create(network, one->team, partition, self->threads, &one->weights));
-  AG_TRY(ag_allocate(one->images, sizeof *one->order, &one->order));
-  AG_TRY(ag_allocate(2 * one->shards, sizeof *one->losses, &one->losses));
-  AG_TRY(ag_allocate(partition->slice_count, sizeof *one->squares, &one->squares));
-  for (size_t i = 0; i < one->images; ++i)
-    one->order[i] = (uint32_t)i;
-  ag_lanes_join(one->lanes, one->team, one->gradients, one->weights);
-  ag_stepper_join(one->stepper, one->team, one->gradients, one->weights);
-  ag_network_prepare(network, true, self->pool);
-cleanup:
-  return status;
-}
-
-static void destroy_learner(learner *one)
-{
-  ag_release(&one->squares);
-  ag_release(&one->losses);
-  ag_release(&one->order);
-  ag_weights_destroy(&one->weights);
-  ag_gradient_sum_destroy(&one->gradients);
-  ag_stepper_destroy(&one->stepper);
-  ag_lanes_destroy(&one->lanes);
-}
-
-/* A step of so small a rate that weights stay as ordinary as they are. */
+/* An epoch of one step, so small a one that weights stay as ordinary as they are. */
 static ag_status learn(void *context)
 {
-  learner *one = context;
-  const double rate = ag_schedule_rate(&one->training.schedule, 0.5, 1);
-  const ag_lane_images batch = {
-      .order = one->order, .count = one->images, .step = (uint32_t)one->steps};
-  double sum = 0;
-  ag_gradient_sum_begin(one->gradients, one->images);
-  const ag_status status =
-      ag_lanes_train(one->lanes, &batch, one->losses, one->losses + one->shards);
-  ag_gradient_sum_complete(one->gradients, one->squares);
-  if (status != AG_OK) return status;
-  for (size_t i = 0; i < ag_gradient_sum_partition(one->gradients)->slice_count; ++i)
-    sum += one->squares[i];
-  ag_stepper_step(one->stepper, one->steps++, one->images, rate, sqrt(sum));
-  return AG_OK;
+  const ag_training_events none = {0};
+  bool finished = false;
+  return ag_trainer_run(context, &none, &finished);
 }
 
 static ag_status measure_training(probe *self, double *seconds)
 {
-  learner one = {
-      .team = &self->setting.team, .shards = SHARDS * self->threads, .images = self->request.batch};
-  ag_status status = create_learner(self, &one);
-  if (status == AG_OK) status = measure(self, learn, &one, seconds);
-  if (one.weights != NULL) ag_weights_settle(one.weights);
-  destroy_learner(&one);
+  ag_status status = AG_OK;
+  ag_training training;
+  ag_trainer *trainer = NULL;
+  const ag_bench_setting *setting = &self->setting;
+  AG_TRY(ag_bench_training_of(&self->request, 1 + TURNS_MOST, &training));
+  AG_TRY(
+      ag_trainer_create(&training, 1, &setting->dataset, self->pool, setting->network, &trainer));
+  AG_TRY(ag_trainer_join(trainer, &setting->team));
+  AG_TRY(measure(self, learn, trainer, seconds));
+cleanup:
+  ag_trainer_destroy(&trainer);
   return status;
 }
-
-/* ---- passes ---- */
 
 static ag_status take_turn(void *context)
 {
@@ -169,31 +106,6 @@ static ag_status measure_passes(probe *self, ag_bench_work work, double *seconds
 }
 
 /* ---- the whole ---- */
-
-/* Whether a CPU is a core's only one in the set, or its first. */
-static bool is_first_of_core(size_t cpu, const cpu_set_t *set)
-{
-  char path[128];
-  size_t first = cpu;
-  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list", cpu);
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return true;
-  char line[32] = "";
-  if (fgets(line, sizeof line, file) != NULL) first = strtoul(line, NULL, 10);
-  fclose(file);
-  return first >= cpu || first >= CPU_SETSIZE || !CPU_ISSET(first, set);
-}
-
-size_t ag_machine_cores(void)
-{
-  size_t cores = 0;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    cores += CPU_ISSET(cpu, &set) && is_first_of_core(cpu, &set);
-  return cores > 0 ? cores : 1;
-}
 
 static ag_status create(const ag_job *job, probe *self)
 {
@@ -228,7 +140,7 @@ ag_status ag_probe(const ag_job *job, ag_cluster *cluster, double *share)
   ag_status status = AG_OK;
   const size_t threads = ag_minimum(ag_machine_cores(), THREADS_MAXIMUM);
   probe self = {.request = {.shard = SHARD, .batch = (size_t)SHARD * SHARDS * threads},
-                .setting = {.team = {.communicator = MPI_COMM_NULL, .size = 1}},
+                .setting = {.team = {.communicator = MPI_COMM_NULL, .size = 1, .one_host = true}},
                 .threads = threads};
   const double images = (double)self.request.batch;
   double training = 0;

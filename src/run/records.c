@@ -49,15 +49,6 @@ void ag_records_destroy(ag_records **out)
 
 /* ---- words ---- */
 
-static void describe_unit(const ag_session *session, size_t index, char text[AG_TASK_SIZE])
-{
-  const ag_unit *unit = &session->plan->units[index];
-  const ag_point *point = &session->plan->points[unit->point];
-  snprintf(text, AG_TASK_SIZE, "%s, %s at epsilon %s, images %zu to %zu",
-           session->plan->models[point->model].name, session->job->attacks[point->attack].name,
-           session->job->epsilons[point->epsilon].text, unit->first, unit->first + unit->count - 1);
-}
-
 void ag_records_task(const ag_records *self, const ag_order *order, char task[AG_TASK_SIZE])
 {
   const ag_plan *plan = self->session->plan;
@@ -65,7 +56,7 @@ void ag_records_task(const ag_records *self, const ag_order *order, char task[AG
   case AG_ORDER_TRAIN:
     snprintf(task, AG_TASK_SIZE, "training of %s", plan->models[order->model].name);
     return;
-  case AG_ORDER_ATTACK: describe_unit(self->session, order->unit, task); return;
+  case AG_ORDER_ATTACK: ag_plan_describe_unit(plan, order->unit, task); return;
   case AG_ORDER_END: snprintf(task, AG_TASK_SIZE, "the end"); return;
   }
 }
@@ -121,7 +112,7 @@ ag_status ag_records_part_failed(ag_records *self, const ag_report *report, bool
   ag_session *session = self->session;
   const size_t index = (size_t)report->subject;
   const ag_unit *unit = &session->plan->units[index];
-  describe_unit(session, index, what);
+  ag_plan_describe_unit(session->plan, index, what);
   ag_meter_say(&session->meter, "%s failed%s: %s", what, closed ? "" : " and is tried once more",
                report->message);
   if (!closed) return AG_OK;

@@ -22,7 +22,7 @@ ag_status ag_records_epoch(ag_records *records, const ag_report *report);
 ag_status ag_records_model(ag_records *records, const ag_report *report);
 ag_status ag_records_model_failed(ag_records *records, const ag_report *report, bool closed);
 
-enum { AG_TASK_SIZE = 320 };
+enum { AG_TASK_SIZE = AG_UNIT_TEXT };
 /** What an order is about, for a person: "training of at-pgd", ... */
 void ag_records_task(const ag_records *records, const ag_order *order, char task[AG_TASK_SIZE]);
 

@@ -112,7 +112,7 @@ static void form_team(teamwork *self)
   MPI_Comm_create_group(all, members, AG_TAG_TEAM, &communicator);
   MPI_Group_free(&members);
   MPI_Group_free(&everyone);
-  self->team = ag_team_of(communicator);
+  self->team = ag_team_meet(communicator);
   self->team.between = ag_desk_between;
   self->team.context = self->desk;
 }

@@ -156,11 +156,6 @@ static ag_status compare_point(comparison *all, size_t index)
 
 /* ---- in words ---------------------------------------------------------------------------- */
 
-static const char *plural(size_t count, const char *one, const char *more)
-{
-  return count == 1 ? one : more;
-}
-
 /* "'a' is trained again", "'a', 'b' and 3 more are trained again" */
 static ag_status append_models(ag_text *text, const group *of)
 {
@@ -174,7 +169,7 @@ static ag_status append_models(ag_text *text, const group *of)
     status = ag_text_append(text, " and %zu more", of->models - NAMES_SHOWN);
   }
   if (status != AG_OK) return status;
-  return ag_text_append(text, " %s trained again%s", plural(of->models, "is", "are"),
+  return ag_text_append(text, " %s trained again%s", ag_plural(of->models, "is", "are"),
                         of->points > 0 ? ";" : "");
 }
 
@@ -185,9 +180,9 @@ static ag_status append_group(ag_text *text, const group *of)
   if (of->models > 0) AG_TRY(append_models(text, of));
   if (of->points > 0) {
     AG_TRY(ag_text_append(text, " %zu finished %s", of->points,
-                          plural(of->points, "point", "points")));
-    if (of->models > 0) AG_TRY(ag_text_append(text, " of %s", plural(of->models, "it", "them")));
-    AG_TRY(ag_text_append(text, " %s", plural(of->points, "is", "are")));
+                          ag_plural(of->points, "point", "points")));
+    if (of->models > 0) AG_TRY(ag_text_append(text, " of %s", ag_plural(of->models, "it", "them")));
+    AG_TRY(ag_text_append(text, " %s", ag_plural(of->points, "is", "are")));
     AG_TRY(ag_text_append(text, "%s",
                           of->fate == FATE_COMPLETED
                               ? " completed, and what is done of that is kept"
@@ -207,12 +202,12 @@ static ag_status append_lines(ag_text *text, const comparison *all)
   for (size_t i = 0; i < all->group_count; ++i)
     AG_TRY(append_group(text, &all->groups[i]));
   if (added > 0) {
-    AG_TRY(ag_text_append(text, "%zu %s new\n", added, plural(added, "point is", "points are")));
+    AG_TRY(ag_text_append(text, "%zu %s new\n", added, ag_plural(added, "point is", "points are")));
   }
   if (all->dropped > 0) {
     AG_TRY(ag_text_append(text, "%zu finished %s no longer asked for; %s\n", all->dropped,
-                          plural(all->dropped, "point is", "points are"),
-                          plural(all->dropped, "its records stay", "their records stay")));
+                          ag_plural(all->dropped, "point is", "points are"),
+                          ag_plural(all->dropped, "its records stay", "their records stay")));
   }
 cleanup:
   return status;

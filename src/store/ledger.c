@@ -30,14 +30,8 @@ ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **out)
   all->ledger.plan = plan;
   AG_TRY(ag_allocate(plan->model_count, sizeof *all->ledger.models, &all->ledger.models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *all->ledger.units, &all->ledger.units));
-  AG_TRY(ag_allocate(plan->model_count, sizeof *all->models, &all->models));
-  AG_TRY(ag_allocate(plan->unit_count, sizeof *all->units, &all->units));
-  for (size_t i = 0; i < plan->model_count; ++i)
-    all->models[i] = (ag_keyed){.key = plan->models[i].key, .index = i};
-  for (size_t i = 0; i < plan->unit_count; ++i)
-    all->units[i] = (ag_keyed){.key = plan->units[i].key, .index = i};
-  ag_keyed_sort(all->models, plan->model_count);
-  ag_keyed_sort(all->units, plan->unit_count);
+  AG_TRY(ag_keyed_models(plan, &all->models));
+  AG_TRY(ag_keyed_units(plan, &all->units));
 cleanup:
   if (status != AG_OK) ag_ledger_destroy(out);
   return status;

@@ -10,21 +10,6 @@ bool ag_is_same_key(const ag_digest *one, const ag_digest *other)
   return memcmp(one, other, sizeof *one) == 0;
 }
 
-static ag_status index_keys(const ag_plan *plan, ag_keyed **models, ag_keyed **points)
-{
-  ag_status status = AG_OK;
-  AG_TRY(ag_allocate(plan->model_count, sizeof **models, models));
-  AG_TRY(ag_allocate(plan->point_count, sizeof **points, points));
-  for (size_t i = 0; i < plan->model_count; ++i)
-    (*models)[i] = (ag_keyed){.key = plan->models[i].key, .index = i};
-  for (size_t i = 0; i < plan->point_count; ++i)
-    (*points)[i] = (ag_keyed){.key = plan->points[i].key, .index = i};
-  ag_keyed_sort(*models, plan->model_count);
-  ag_keyed_sort(*points, plan->point_count);
-cleanup:
-  return status;
-}
-
 static ag_status match_entries(const ag_entry *was, size_t was_count, const ag_entry *now,
                                size_t now_count, size_t **out)
 {
@@ -68,8 +53,10 @@ ag_status ag_match_start(ag_match *match, const ag_plan *was, const ag_plan *now
   const ag_job *one = was->job;
   const ag_job *other = now->job;
   *match = (ag_match){.was = was, .now = now};
-  AG_TRY(index_keys(was, &match->was_models, &match->was_points));
-  AG_TRY(index_keys(now, &match->now_models, &match->now_points));
+  AG_TRY(ag_keyed_models(was, &match->was_models));
+  AG_TRY(ag_keyed_points(was, &match->was_points));
+  AG_TRY(ag_keyed_models(now, &match->now_models));
+  AG_TRY(ag_keyed_points(now, &match->now_points));
   AG_TRY(match_entries(one->defenses, one->defense_count, other->defenses, other->defense_count,
                        &match->defenses));
   AG_TRY(match_entries(one->attacks, one->attack_count, other->attacks, other->attack_count,

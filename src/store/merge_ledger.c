@@ -32,13 +32,8 @@ static ag_status model_conflict(const ag_merging *all, size_t model, const char 
 static ag_status unit_conflict(const ag_merging *all, size_t index, const char *which, size_t one,
                                size_t other)
 {
-  char what[4 * AG_NAME_SIZE + 128];
-  const ag_plan *plan = all->plan;
-  const ag_unit *unit = &plan->units[index];
-  const ag_point *point = &plan->points[unit->point];
-  snprintf(what, sizeof what, "%s, %s at epsilon %s, images %zu to %zu",
-           plan->models[point->model].name, plan->job->attacks[point->attack].name,
-           plan->job->epsilons[point->epsilon].text, unit->first, unit->first + unit->count - 1);
+  char what[AG_UNIT_TEXT];
+  ag_plan_describe_unit(all->plan, index, what);
   return conflict(all, what, which, one, other);
 }
 

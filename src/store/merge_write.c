@@ -143,14 +143,8 @@ static ag_status add_work(const ag_merging *all, ag_journal *journal)
   const ag_plan *plan = all->plan;
   ag_keyed *models = NULL;
   ag_keyed *units = NULL;
-  AG_TRY(ag_allocate(plan->model_count, sizeof *models, &models));
-  AG_TRY(ag_allocate(plan->unit_count, sizeof *units, &units));
-  for (size_t i = 0; i < plan->model_count; ++i)
-    models[i] = (ag_keyed){.key = plan->models[i].key, .index = i};
-  for (size_t i = 0; i < plan->unit_count; ++i)
-    units[i] = (ag_keyed){.key = plan->units[i].key, .index = i};
-  ag_keyed_sort(models, plan->model_count);
-  ag_keyed_sort(units, plan->unit_count);
+  AG_TRY(ag_keyed_models(plan, &models));
+  AG_TRY(ag_keyed_units(plan, &units));
   for (size_t i = 0; i < plan->model_count; ++i) {
     const ag_digest *key = &plan->models[i].key;
     if (ag_keyed_find(models, plan->model_count, key) != i) continue;

@@ -23,6 +23,10 @@ void ag_team_sum(const ag_team *team, size_t count, const double *values, double
 {
   MPI_Request request = MPI_REQUEST_NULL;
   assert(count <= INT32_MAX);
+  if (team->size == 1) {
+    memcpy(sums, values, count * sizeof *sums);
+    return;
+  }
   MPI_Iallreduce(values, sums, (int)count, MPI_DOUBLE, MPI_SUM, team->communicator, &request);
   ag_team_wait(team, 1, &request);
 }
@@ -45,6 +49,18 @@ ag_status ag_team_agree(const ag_team *team, ag_status status)
   return ag_fail(AG_ELSEWHERE, "another rank failed");
 }
 
+ag_team ag_team_of(MPI_Comm communicator)
+{
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Comm_size(communicator, &size);
+  return (ag_team){.communicator = communicator,
+                   .rank = (size_t)rank,
+                   .size = (size_t)size,
+                   .one_host = size == 1};
+}
+
 static bool is_on_one_host(const ag_team *team)
 {
   char own[MPI_MAX_PROCESSOR_NAME] = "";
@@ -59,13 +75,9 @@ static bool is_on_one_host(const ag_team *team)
   return others == 0;
 }
 
-ag_team ag_team_of(MPI_Comm communicator)
+ag_team ag_team_meet(MPI_Comm communicator)
 {
-  int rank = 0;
-  int size = 1;
-  MPI_Comm_rank(communicator, &rank);
-  MPI_Comm_size(communicator, &size);
-  ag_team team = {.communicator = communicator, .rank = (size_t)rank, .size = (size_t)size};
-  team.one_host = is_on_one_host(&team);
+  ag_team team = ag_team_of(communicator);
+  if (team.size > 1) team.one_host = is_on_one_host(&team);
   return team;
 }

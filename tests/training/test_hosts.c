@@ -11,7 +11,7 @@ static fixture *start_team(MPI_Comm communicator, bool one_host)
 {
   fixture *f = start("1", "16", "3", "0.02");
   set(&f->training.settings, "averaging", "0.9");
-  f->team = ag_team_of(communicator);
+  f->team = ag_team_meet(communicator);
   assert_true(f->team.one_host); /* as tests are run */
   f->team.one_host = one_host;
   ag_network_destroy(&f->network);

@@ -14,12 +14,12 @@ enum {
 
 static inline size_t tiles_down(const ag_convolution_shape *shape)
 {
-  return (shape->out_height + OUTPUTS - 1) / OUTPUTS;
+  return ag_divide_up(shape->out_height, OUTPUTS);
 }
 
 static inline size_t tiles_across(const ag_convolution_shape *shape)
 {
-  return (shape->out_width + OUTPUTS - 1) / OUTPUTS;
+  return ag_divide_up(shape->out_width, OUTPUTS);
 }
 
 /* A tile's place: its image, and its row and column among the image's tiles. */
