@@ -147,7 +147,12 @@ static ag_status find_paths(ag_submission *self)
   ag_command_result_folder(self->job_path, folder);
   AG_TRY(make_absolute(self->job_path, self->job_file));
   AG_TRY(make_absolute(self->folder != NULL ? self->folder : folder, self->result));
-  if (self->data != NULL) AG_TRY(make_absolute(self->data, self->data_folder));
+  if (self->data != NULL) {
+    AG_TRY(make_absolute(self->data, self->data_folder));
+    if (!ag_file_exists(self->data_folder)) {
+      ag_log("%s is not there on this machine; the nodes must have it", self->data_folder);
+    }
+  }
   AG_TRY(ag_path_join(self->script, sizeof self->script, "%s/submit.sbatch", self->result));
 cleanup:
   return status;

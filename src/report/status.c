@@ -63,9 +63,11 @@ ag_status ag_report_status(const ag_ledger *ledger, ag_text *text)
   AG_TRY(append_tally(text, "models", &models));
   AG_TRY(append_tally(text, "units", &units));
   if (ledger->runs > 0) {
-    AG_TRY(ag_text_append(text, "run %zu   started %s on %s, %u ranks of %u threads\n",
-                          ledger->runs, ledger->provenance.started, ledger->provenance.hosts,
-                          ledger->provenance.ranks, ledger->provenance.threads));
+    const ag_provenance *last = &ledger->provenance;
+    AG_TRY(ag_text_append(text, "run %zu   started %s on %s, %u rank%s of %u thread%s\n",
+                          ledger->runs, last->started, last->hosts, last->ranks,
+                          ag_plural(last->ranks, "", "s"), last->threads,
+                          ag_plural(last->threads, "", "s")));
   }
   AG_TRY(append_failures(ledger, text));
 cleanup:

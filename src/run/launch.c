@@ -63,18 +63,18 @@ ag_status ag_launch_check(const ag_launch *launch, size_t size, size_t ranks)
   if (ranks > 0) {
     if (ranks == size) return AG_OK;
     return ag_fail(AG_INVALID_ARGUMENT, "MPI has %zu rank%s, but --ranks is %zu", size,
-                   size == 1 ? "" : "s", ranks);
+                   ag_plural(size, "", "s"), ranks);
   }
   const size_t tasks = expected(launch, &variable);
   if (tasks == 0 || tasks == size) return AG_OK;
   return ag_fail(AG_INVALID_ARGUMENT,
                  "MPI has %zu rank%s, but Slurm has %zu task%s (%s): %s. Where %zu %s meant, say so"
                  " by --ranks %zu",
-                 size, size == 1 ? "" : "s", tasks, tasks == 1 ? "" : "s", variable,
+                 size, ag_plural(size, "", "s"), tasks, ag_plural(tasks, "", "s"), variable,
                  size == 1 && launch->mpirun == 0
                      ? "start it by srun --mpi=pmix or by mpirun"
                      : "srun --mpi=pmix, or mpirun without -n, starts one rank a task",
-                 size, size == 1 ? "is" : "are", size);
+                 size, ag_plural(size, "is", "are"), size);
 }
 
 ag_status ag_launch_agree(MPI_Comm communicator, size_t ranks, bool alone)

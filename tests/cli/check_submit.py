@@ -145,6 +145,8 @@ def what_is_given_is_taken(program):
     check("as given" in result.out, f"{result}")
     check(f"'{path}' -o '{program.path('a/b')}' -d '{program.path('cifar')}'" in result.out,
           f"paths are not absolute\n{result}")
+    check(f"{program.path('cifar')} is not there on this machine" in result.err,
+          f"nothing is said of the missing folder\n{result}")
     check(recorded(program, "sinfo") is None, "sinfo was asked for what is known")
     submit(program, path, "--dry-run", "-o", "siblings", "--partition", "long", "--margin", "3")
     check(directives(script_of(program, "siblings"))["threads-per-core"] == "1",
