@@ -74,14 +74,14 @@ static size_t prepared_floats(const ag_convolution_shape *shape)
  * many for a processor to foresee, and not in its caches: it is told what comes next but one. */
 static void transform_weights(const wide g[9], size_t plane, float *u)
 {
-  enum { AHEAD = 2 * PANEL * sizeof(float) };
+  const size_t ahead = sizeof(float[2 * PANEL]);
   wide tile[POINTS];
   for (size_t p = 0; p < 9; ++p)
     tile[p / 3 * INPUTS + p % 3] = g[p];
   transform_both(transform_kernel, 3, INPUTS, tile);
   for (size_t p = 0; p < POINTS; ++p) {
     store(u + p * plane, tile[p]);
-    fetch_to_write(u + p * plane, AHEAD);
+    fetch_to_write(u + p * plane, ahead);
   }
 }
 
