@@ -12,6 +12,7 @@ typedef struct ag_run_request {
   const char *job_path;    /* the job file */
   const char *folder;      /* the result folder, made where it is missing */
   const char *data_folder; /* CIFAR-10 to use in the place of the job's dataset; NULL: the job's */
+  const char *machine;     /* as ag_cluster_read reads it: what teams' sizes go by; NULL: none */
   const char *seed, *defense; /* the job's only one to run, as it writes or names it; NULL: all */
   size_t threads;             /* a rank; 0: as many as the rank may use without sharing a core */
   size_t ranks;               /* of the communicator; 0: as many as Slurm has tasks, if it has */

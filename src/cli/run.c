@@ -18,7 +18,7 @@ static const char documentation[] =
     "  mpirun -n 2 advgrid run jobs/quickstart.yaml -d cifar-10-batches-bin -o results/cifar\n"
     "  advgrid run jobs/first.yaml --seed 2\n";
 
-enum { KEY_SEED = 256, KEY_DEFENSE }; /* options without a letter */
+enum { KEY_SEED = 256, KEY_DEFENSE, KEY_MACHINE }; /* options without a letter */
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "the result folder (default: results/NAME for jobs/NAME.yaml)", 0},
@@ -26,6 +26,8 @@ static const struct argp_option options[] = {
     {"defense", KEY_DEFENSE, "NAME", 0, "the job with this one of its defenses alone", 0},
     {"data", 'd', "DIR", 0, "use the CIFAR-10 in DIR in the place of the job's dataset", 0},
     {"threads", 't', "N", 0, "threads of a rank (default: its share of the node's cores)", 0},
+    {"machine", KEY_MACHINE, "FILE", 0,
+     "what 'bench --scaling -o' measured: how many ranks train a model together goes by it", 0},
     {"ranks", 'n', "N", 0, "stop where MPI has other than N ranks (default: Slurm's tasks)", 0},
     {0},
 };
@@ -37,6 +39,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   case 'o': request->folder = argument; return 0;
   case KEY_SEED: request->seed = argument; return 0;
   case KEY_DEFENSE: request->defense = argument; return 0;
+  case KEY_MACHINE: request->machine = argument; return 0;
   case 'd': request->data_folder = argument; return 0;
   case 't': request->threads = ag_command_count(state, "threads", argument, 1024); return 0;
   case 'n': request->ranks = ag_command_count(state, "ranks", argument, 1000000); return 0;

@@ -181,8 +181,7 @@ static ag_status find_machine(ag_submission *self)
   const ag_job *job = self->plan->job;
   if (self->machine != NULL) {
     self->source = AG_MACHINE_GIVEN;
-    const ag_status named =
-        ag_path_join(self->machine_path, sizeof self->machine_path, "%s", self->machine);
+    const ag_status named = make_absolute(self->machine, self->machine_path);
     return named == AG_OK ? ag_machine_read(self->machine, &self->cluster) : named;
   }
   const ag_status status = ag_machine_path(job, self->machine_path);

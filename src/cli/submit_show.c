@@ -159,6 +159,8 @@ static ag_status append_lines(const ag_submission *self, ag_text *text)
   AG_TRY(append_quoted(" || exit 1\nset -- ", self->job_file, text));
   AG_TRY(append_quoted(" -o ", self->result, text));
   if (self->data != NULL) AG_TRY(append_quoted(" -d ", self->data_folder, text));
+  if (self->source == AG_MACHINE_GIVEN)
+    AG_TRY(append_quoted(" --machine ", self->machine_path, text));
   AG_TRY(ag_text_append(text, "\n"));
 cleanup:
   free(here);

@@ -47,7 +47,7 @@ static ag_status create_schedule(ag_coordinator *self)
   ag_work work;
   const ag_session *session = self->session;
   ag_status status = ag_work_create(session->plan, session->team.size,
-                                    ag_pool_threads(session->pool), NULL, &work);
+                                    ag_pool_threads(session->pool), session->machine, &work);
   if (status == AG_OK) {
     mark_done(session, &work);
     status = ag_schedule_create(&work.load, &self->schedule);

@@ -78,6 +78,15 @@ static ag_status check_data_folder(const ag_session *session)
                  "-d %s: no CIFAR-10 in its binary format there (data_batch_1.bin ...)", folder);
 }
 
+/* Rank 0 decides who does what. */
+static ag_status read_machine(ag_session *session)
+{
+  const char *path = session->request->machine;
+  if (session->team.rank != 0 || path == NULL) return AG_OK;
+  const ag_status status = ag_allocate(1, sizeof *session->machine, &session->machine);
+  return status == AG_OK ? ag_machine_read(path, session->machine) : status;
+}
+
 /* On each rank, whose processors may differ, and before anything is read or written. */
 static ag_status check_kernels(const ag_session *session)
 {
@@ -174,6 +183,7 @@ ag_status ag_session_open(ag_session *session, const ag_run_request *request, MP
   session->memory.node = MPI_COMM_NULL;
   session->memory.leaders = MPI_COMM_NULL;
   AG_TRY(ag_ranks_agree(communicator, check_data_folder(session)));
+  AG_TRY(ag_ranks_agree(communicator, read_machine(session)));
   AG_TRY(ag_ranks_agree(communicator, read_job(session)));
   AG_TRY(ag_ranks_agree(communicator, check_kernels(session)));
   warn_of_mixed_kernels(session);
@@ -190,6 +200,7 @@ cleanup:
 void ag_session_close(ag_session *session)
 {
   ag_meter_end(&session->meter);
+  ag_release(&session->machine);
   ag_release(&session->model_closed);
   ag_release(&session->hosts);
   ag_ledger_destroy(&session->ledger);

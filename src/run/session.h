@@ -19,6 +19,7 @@ typedef struct ag_session {
   ag_plan *plan;
   ag_pool *pool;
   /* On rank 0 alone. */
+  ag_cluster *machine;   /* NULL: work goes by operations, and messages take no time */
   ag_host *hosts;        /* [ranks] */
   uint8_t *model_closed; /* [models] those that need no training */
   size_t failures;       /* of this run */

@@ -6,7 +6,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import check, job, main
+from support.runner import check, job, machine, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
             "status": "advgrid status results/", "verify": "advgrid verify results/",
@@ -92,14 +92,7 @@ def plan_prints_a_job_that_reads_back(program):
     check(sorted(os.listdir(program.folder)) == ["again.yaml", "job.yaml"], "plan created a file")
 
 
-MACHINE = """cpu: a core of the test
-model: small
-threads: 2
-seconds: {training: 3e-3, adversarial: 2e-2, forward: 1e-3, gradient: 2e-3}
-flops: {forward: 1052672, input_gradient: 1052672, weight_gradient: 1052672}
-latency: 1e-6
-bandwidth: 1e9
-"""
+MACHINE = machine()
 
 
 def predicted(result):
@@ -111,13 +104,13 @@ def predicted(result):
 
 def plan_predicts_hours(program):
     path = program.write("job.yaml", job())
-    machine = program.write("machine.yaml", MACHINE)
+    place = program.write("machine.yaml", MACHINE)
     plain = program.run("plan", path).out
     check("hours" not in plain, f"nobody asked for hours\n{plain}")
     guessed = program.run("plan", path, "--ranks", "6")
     check("guessed, not measured" in guessed.out, f"{guessed}")
     check([row[0] for row in predicted(guessed)] == [1, 2, 4, 6], f"{guessed}")
-    result = program.run("plan", path, "--ranks", "4", "--machine", machine, "--threads", "1")
+    result = program.run("plan", path, "--ranks", "4", "--machine", place, "--threads", "1")
     check("guess" not in result.out and "a core of the test" in result.out, f"{result}")
     rows = predicted(result)
     # 500 images and 100 of validation twice; of each of 120 images at 3 strengths FGSM's and PGD's
@@ -131,7 +124,7 @@ def plan_predicts_hours(program):
         check(abs(efficiency - 100 * hours / core_hours) < 1, f"efficiency\n{result}")
         check(0 <= idle < 100, f"{result}")
     check(rows[1][1] < 0.7 * hours, f"two ranks\n{result}")
-    threads = program.run("plan", path, "-n", "1", "-m", machine)  # two, as in the file
+    threads = program.run("plan", path, "-n", "1", "-m", place)  # two, as in the file
     # Of a block of 40 images, in shards of 8, the first thread takes 24.
     check(0.5 < predicted(threads)[0][1] / hours < 0.6, f"{result}{threads}")
     check(1 < predicted(threads)[0][4] / hours < 1.2, f"core-hours\n{threads}")

@@ -14,17 +14,10 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import TIMEOUT, check, job, main
+from support.runner import TIMEOUT, check, job, machine, main
 
 SINFO = "debug*|4|4|1|4|infinite\nlong|100|64|2|16|14-00:00:00\nshort|2|4|1|4|00:02:00\n"
-MACHINE = """cpu: a core of the test
-model: base
-threads: 2
-seconds: {training: 3e-3, adversarial: 2e-2, forward: 1e-3, gradient: 2e-3}
-flops: {forward: 2.7e8, input_gradient: 2.7e8, weight_gradient: 2.7e8}
-latency: 1e-6
-bandwidth: 1e9
-"""
+MACHINE = machine("base", "2.7e8")
 HOSTILE = "a b'c\"d$HOME`touch evil`$(touch evil)\n#SBATCH --nodes=99;*&|<>\\ %j"
 RECORD = """#!/usr/bin/python3
 import json, os, sys
@@ -228,7 +221,8 @@ def plain_paths_arrive(program):
     path = set_up(program)
     submit(program, path, "--dry-run", "--threads", "2")
     arguments, folder = delivered(program, program.path("results/job/submit.sbatch"), "2")
-    check(arguments == ["run", "-t", "2", path, "-o", program.path("results/job")], f"{arguments}")
+    check(arguments == ["run", "-t", "2", path, "-o", program.path("results/job"), "--machine",
+                        program.path("machine.yaml")], f"{arguments}")
     check(os.path.samefile(folder, program.folder), folder)
 
 
@@ -237,11 +231,11 @@ def hostile_paths_arrive(program):
     set_up(program)
     here = program.path(HOSTILE.replace("/", ""))
     os.mkdir(here)
-    machine = program.path("machine.yaml")
+    machine_file = program.path("machine.yaml")
     program.folder, whole = here, program.folder
     program.write(HOSTILE + ".yaml", job(name="-odd.name"))
     result = program.run("submit", HOSTILE + ".yaml", "-d", "-d " + HOSTILE, "--yes", "--machine",
-                         machine)
+                         machine_file)
     program.folder = whole
     place = os.path.join(here, "results", HOSTILE)
     script = os.path.join(place, "submit.sbatch")
@@ -253,7 +247,8 @@ def hostile_paths_arrive(program):
     check(called["arguments"] == ["--output", log, script], f"{called}\n{result}")
     arguments, folder = delivered(program, script)
     check(arguments == ["run", "-t", "1", os.path.join(here, HOSTILE + ".yaml"), "-o", place, "-d",
-                        os.path.join(here, "-d " + HOSTILE)], f"{arguments}")
+                        os.path.join(here, "-d " + HOSTILE), "--machine", machine_file],
+          f"{arguments}")
     check(folder == here, folder)
     check(sorted(os.listdir(here)) == sorted([HOSTILE + ".yaml", "results"]), "a word was run")
 

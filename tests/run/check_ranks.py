@@ -6,8 +6,8 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import (check, check_same_samples, job, journal, main, require, rows, samples,
-                            units)
+from support.runner import (check, check_same_samples, job, journal, machine, main, require, rows,
+                            samples, units)
 
 require("h5py")
 import h5py
@@ -122,6 +122,21 @@ def check_shapes(program, text, shapes):
     return want
 
 
+def a_team_is_as_large_as_its_network_lets_it_gain(program):
+    path = program.write("job.yaml", job(attacks="[{kind: fgsm}]", epsilons="[0]"))
+    for latency, together in ("1e-9", True), ("1", False):
+        place = program.write("machine.yaml", machine(latency=latency))
+        program.run("run", path, "-o", latency, "--machine", place, ranks=2)
+        with h5py.File(program.path(latency, "results.h5")) as file:
+            table = file["training/none"][:]
+        check(all((table["hidden_seconds"] > 0) == together), f"latency {latency}: {table}")
+    program.write("machine.yaml", "latency: fast\n")
+    for place in "machine.yaml", "nowhere":
+        result = program.run("run", path, "-o", "out", "--machine", place, ranks=2, code=2)
+        check(len(result.messages()) == 1 and place in result.messages()[0], f"{result}")
+    check(not os.path.exists(program.path("out")), "a folder was created")
+
+
 def training_does_not_depend_on_ranks(program):
     parameters, _, _ = check_shapes(program, NORMALISED, (
         (1, 1), (1, 2), (2, 1), (3, 1), (4, 1), (5, 1), (2, 2)))
@@ -133,4 +148,4 @@ def nor_do_small_batches(program):
 
 
 main([outcomes_do_not_depend_on_ranks, units_go_to_all_ranks, training_does_not_depend_on_ranks,
-      nor_do_small_batches])
+      nor_do_small_batches, a_team_is_as_large_as_its_network_lets_it_gain])

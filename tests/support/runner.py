@@ -202,6 +202,18 @@ def grid(training_images=203, steps=4, **changes):
                **{"images": 50, **changes})
 
 
+def machine(model="small", flops=1052672, latency="1e-6"):
+    """A machine as bench --scaling measures it."""
+    return f"""cpu: a core of the test
+model: {model}
+threads: 2
+seconds: {{training: 3e-3, adversarial: 2e-2, forward: 1e-3, gradient: 2e-3}}
+flops: {{forward: {flops}, input_gradient: {flops}, weight_gradient: {flops}}}
+latency: {latency}
+bandwidth: 1e9
+"""
+
+
 # ---- a run that goes on ------------------------------------------------------------------------
 
 def processes(process):
