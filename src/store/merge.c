@@ -13,23 +13,6 @@
 
 /* ---- the sources ---------------------------------------------------------------------------- */
 
-bool ag_merge_model_name(const ag_merging *all, size_t source, size_t model,
-                         char name[2 * AG_NAME_SIZE])
-{
-  const ag_job *job = all->sources[source].job;
-  const ag_model_unit *unit = &all->plan->models[model];
-  size_t defense = 0;
-  size_t seed = 0;
-  while (defense < job->defense_count &&
-         strcmp(job->defenses[defense].name, all->job->defenses[unit->defense].name) != 0)
-    ++defense;
-  while (seed < job->seed_count && job->seeds[seed] != all->job->seeds[unit->seed])
-    ++seed;
-  if (defense == job->defense_count || seed == job->seed_count) return false;
-  ag_model_name(job, defense, seed, name);
-  return true;
-}
-
 /* Two names of one folder would wait for each other's lock, and say nothing of use. */
 static ag_status check_twins(const char *const *folders, size_t count)
 {
