@@ -6,13 +6,20 @@
 #include "advgrid/base.h"
 #include "advgrid/network.h"
 
+/* Passes over a random network, each with other noise. */
+typedef struct ag_draws {
+  size_t verdict; /* for a prediction */
+  size_t attack;  /* for what an attack is told: the mean of so many, logits and gradients alike */
+  bool majority;  /* a prediction is what most draws say; else the class of their mean logits */
+} ag_draws;
+
 /* A row of the table of defenses. What a defense does not change is NULL. */
 typedef struct ag_defense {
   ag_kind kind; /* options end with AG_DEFENSE_FILE_OPTION */
   /* Changes the layers of the architecture; fails with AG_BAD_JOB, naming the option. */
   ag_status (*change_layers)(const ag_settings *settings, ag_layer_list *layers);
-  /* Passes whose mean is a prediction or a gradient; NULL: 1. */
-  size_t (*draws)(const ag_settings *settings);
+  /* NULL: one pass each. */
+  ag_draws (*draws)(const ag_settings *settings);
 } ag_defense;
 
 /* Every defense may take a trained model instead of training one. */
@@ -30,8 +37,8 @@ const ag_defense *ag_defense_of(const ag_entry *entry);
 /** The layers of the model as the defense wants them. Fails with AG_BAD_JOB. */
 ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size_t classes,
                             ag_layer_list *layers);
-/** Passes over the network for one prediction. */
-size_t ag_defense_draws(const ag_entry *defense);
+/** What the defense draws of its own network, which is random if any is. */
+ag_draws ag_defense_draws(const ag_entry *defense);
 
 /* A network in evaluation mode with its defense around it, for one thread. */
 typedef struct ag_defended ag_defended;
@@ -42,9 +49,11 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
 void ag_defended_destroy(ag_defended **defended);
 /** See ag_workspace_listen. */
 void ag_defended_listen(ag_defended *defended, const ag_pass_events *events);
-/** Passes that one call of the target makes over each image. */
-size_t ag_defended_draws(const ag_defended *defended);
-/** What an attack sees; borrowed. */
+/** Passes that one call of the target makes over each image: those of the defense, or one each
+ * where the network is not random. */
+ag_draws ag_defended_draws(const ag_defended *defended);
+/** What an attack sees; borrowed. At AG_VERDICT_STEP its logits are the deployed prediction's:
+ * means, or each class's share of the draws. */
 const ag_target *ag_defended_target(const ag_defended *defended);
 
 #endif

@@ -1,15 +1,16 @@
-/* The defended network as a target: evaluation mode, and means over draws where it is random. */
+/* The defended network as a target: evaluation mode, and draws where it is random. */
 #include "advgrid/defense.h"
 
+#include <math.h>
 #include <string.h>
 
 struct ag_defended {
   const ag_network *network;
   ag_workspace *workspace;
-  size_t draws;
+  ag_draws draws;
   uint64_t seed;
   float *dlogits;        /* [capacity, stride] */
-  float *draw_gradients; /* [capacity, shape]; NULL where there is one draw */
+  float *draw_gradients; /* [capacity, shape]; NULL where an attack's call is one draw */
   ag_target target;
 };
 
@@ -44,17 +45,48 @@ static void take_in(size_t floats, const float *restrict values, size_t draw, si
 
 /* Thousands of draws may take minutes. Once the program is asked to stop, whoever asked for them
  * abandons what they come to. */
-static bool goes_on(const ag_defended *defended, size_t draw)
+static bool goes_on(size_t draw, size_t draws)
 {
-  return draw < defended->draws && (draw == 0 || !ag_interrupted());
+  return draw < draws && (draw == 0 || !ag_interrupted());
+}
+
+static bool is_finite(const float *logits, size_t classes)
+{
+  for (size_t i = 0; i < classes; ++i) {
+    if (!isfinite(logits[i])) return false;
+  }
+  return true;
+}
+
+/* Each class's share of the draws; NaN for an image of which a draw says nothing. */
+static void take_votes(const ag_target *target, size_t count, const float *logits, size_t draw,
+                       size_t draws, float *shares)
+{
+  const size_t floats = count * target->stride;
+  if (draw == 0) memset(shares, 0, floats * sizeof *shares);
+  for (size_t i = 0; i < count; ++i) {
+    const float *one = logits + i * target->stride;
+    uint8_t prediction = 0;
+    ag_margin(one, target->classes, 0, &prediction);
+    shares[i * target->stride + prediction] += is_finite(one, target->classes) ? 1 : NAN;
+  }
+  for (size_t i = 0; draw + 1 == draws && i < floats; ++i)
+    shares[i] /= (float)draws;
 }
 
 static void logits_of(void *context, const ag_attack_images *images, uint32_t step, float *logits)
 {
   const ag_defended *defended = context;
-  const size_t floats = images->count * defended->target.stride;
-  for (size_t draw = 0; goes_on(defended, draw); ++draw) {
-    take_in(floats, forward_draw(defended, images, step, draw), draw, defended->draws, logits);
+  const ag_target *target = &defended->target;
+  const bool verdict = step == AG_VERDICT_STEP;
+  const size_t draws = verdict ? defended->draws.verdict : defended->draws.attack;
+  for (size_t draw = 0; goes_on(draw, draws); ++draw) {
+    const float *drawn = forward_draw(defended, images, step, draw);
+    if (verdict && defended->draws.majority) {
+      take_votes(target, images->count, drawn, draw, draws, logits);
+    } else {
+      take_in(images->count * target->stride, drawn, draw, draws, logits);
+    }
   }
 }
 
@@ -64,13 +96,14 @@ static void gradient_of(void *context, const ag_attack_images *images, uint32_t 
   const ag_defended *defended = context;
   const ag_target *target = &defended->target;
   const size_t floats = images->count * ag_shape_floats(target->shape);
-  for (size_t draw = 0; goes_on(defended, draw); ++draw) {
+  const size_t draws = defended->draws.attack;
+  for (size_t draw = 0; goes_on(draw, draws); ++draw) {
     const float *drawn = forward_draw(defended, images, step, draw);
     loss(images->count, target->classes, target->stride, drawn, images->labels, defended->dlogits);
-    take_in(images->count * target->stride, drawn, draw, defended->draws, logits);
-    float *into = defended->draws == 1 ? gradient : defended->draw_gradients;
+    take_in(images->count * target->stride, drawn, draw, draws, logits);
+    float *into = draws == 1 ? gradient : defended->draw_gradients;
     ag_network_backward(defended->network, defended->workspace, defended->dlogits, NULL, into);
-    if (defended->draws > 1) take_in(floats, into, draw, defended->draws, gradient);
+    if (draws > 1) take_in(floats, into, draw, draws, gradient);
   }
 }
 
@@ -84,7 +117,8 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
   *out = defended;
   defended->network = network;
   defended->seed = seed;
-  defended->draws = ag_network_is_random(network) ? ag_defense_draws(defense) : 1;
+  defended->draws = ag_network_is_random(network) ? ag_defense_draws(defense)
+                                                  : (ag_draws){1, 1, false};
   defended->target = (ag_target){
       .shape = ag_network_input(network),
       .classes = ag_network_classes(network),
@@ -96,7 +130,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
   };
   AG_TRY(ag_workspace_create(network, capacity, &defended->workspace));
   AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->dlogits));
-  if (defended->draws > 1) {
+  if (defended->draws.attack > 1) {
     AG_TRY(ag_allocate(capacity * ag_shape_floats(defended->target.shape), sizeof(float),
                        &defended->draw_gradients));
   }
@@ -120,7 +154,7 @@ void ag_defended_listen(ag_defended *defended, const ag_pass_events *events)
   ag_workspace_listen(defended->workspace, events);
 }
 
-size_t ag_defended_draws(const ag_defended *defended)
+ag_draws ag_defended_draws(const ag_defended *defended)
 {
   return defended->draws;
 }

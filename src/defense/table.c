@@ -24,8 +24,8 @@ ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size
   return row->change_layers(&defense->settings, layers);
 }
 
-size_t ag_defense_draws(const ag_entry *defense)
+ag_draws ag_defense_draws(const ag_entry *defense)
 {
   const ag_defense *row = ag_defense_of(defense);
-  return row->draws == NULL ? 1 : row->draws(&defense->settings);
+  return row->draws == NULL ? (ag_draws){1, 1, false} : row->draws(&defense->settings);
 }

@@ -77,7 +77,8 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                             .stride = ag_network_logit_stride(network),
                             .capacity = capacity};
   const size_t image = ag_shape_floats(target.shape);
-  const size_t images = ag_network_is_random(network) && ag_defense_draws(defense) > 1 ? 3 : 2;
+  const size_t images = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1 ? 3
+                                                                                              : 2;
   return ag_workspace_bytes(network, capacity) +
          (capacity * (images * image + 2 * target.stride) + scratch_floats(attack, &target)) *
              sizeof(float);
@@ -171,8 +172,8 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   for (size_t i = 0; i < count; ++i)
     evaluator->samples[i] = (uint32_t)(first + i);
   const ag_status status = judge_clean(evaluator, count, outcomes);
-  const uint64_t draws = ag_defended_draws(evaluator->defended);
-  cost->forwards += draws * count;
+  const ag_draws draws = ag_defended_draws(evaluator->defended);
+  cost->forwards += draws.verdict * count;
   if (status != AG_OK) return status;
 
   const size_t correct = pack_correct(evaluator, count, outcomes);
@@ -188,8 +189,8 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   };
   ag_attack_of(evaluator->attack)->run(&call);
   if (ag_interrupted()) return AG_INTERRUPTED;
-  cost->gradients += draws * call.cost.gradients;
-  cost->forwards += draws * (call.cost.forwards + correct);
+  cost->gradients += draws.attack * call.cost.gradients;
+  cost->forwards += draws.attack * call.cost.forwards + draws.verdict * correct;
   return judge_attacked(evaluator, &call, outcomes);
 }
 

@@ -157,9 +157,9 @@ static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t att
 {
   const ag_entry *entry = &job->attacks[attack];
   const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
-  const size_t draws = ag_defense_draws(&job->defenses[defense]);
-  return (ag_attack_cost){.gradients = draws * passes.gradients,
-                          .forwards = draws * (passes.forwards + 2)};
+  const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
+  return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
+                          .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
 }
 
 static double image_flops(const ag_flops *pass, const ag_attack_cost *passes)

@@ -39,7 +39,8 @@ static void none_changes_no_layer(void **state)
   assert_int_equal(ag_defense_layers(&none, &model, CLASSES, &defended), AG_OK);
   assert_int_equal(defended.count, plain.count);
   assert_memory_equal(defended.layers, plain.layers, plain.count * sizeof *plain.layers);
-  assert_int_equal(ag_defense_draws(&none), 1);
+  assert_int_equal(ag_defense_draws(&none).verdict, 1);
+  assert_int_equal(ag_defense_draws(&none).attack, 1);
 }
 
 /* The noise stands right behind the layer named, with its sigma; the rest is as it was. */
@@ -67,7 +68,8 @@ static void noise_goes_behind_the_layer_named(void **state)
       const size_t now = i < place ? i : i + 1;
       assert_memory_equal(&defended.layers[now], &plain.layers[i], sizeof *plain.layers);
     }
-    assert_int_equal(ag_defense_draws(&noise), 7);
+    assert_int_equal(ag_defense_draws(&noise).verdict, 7);
+    assert_int_equal(ag_defense_draws(&noise).attack, 7);
   }
 }
 
@@ -99,15 +101,13 @@ typedef struct fixture {
   ag_attack_images images;
 } fixture;
 
-static fixture *start(network_wish wish, const char *kind, const char *draws)
+static fixture *start_as(network_wish wish, const ag_entry *entry)
 {
   fixture *f = (fixture *)test_bytes(sizeof *f);
-  ag_entry entry = entry_of(kind);
   wish.shape = shape;
   wish.classes = CLASSES;
-  if (draws != NULL) set(&entry, "draws", draws);
   f->network = network_by_hand(wish);
-  assert_int_equal(ag_defended_create(&entry, f->network, COUNT + 2, SEED, &f->defended), AG_OK);
+  assert_int_equal(ag_defended_create(entry, f->network, COUNT + 2, SEED, &f->defended), AG_OK);
   f->target = ag_defended_target(f->defended);
   f->pixels = test_activations((size_t)COUNT * 64, 3, 3);
   for (size_t i = 0; i < COUNT; ++i) {
@@ -116,6 +116,13 @@ static fixture *start(network_wish wish, const char *kind, const char *draws)
   }
   f->images = (ag_attack_images){f->pixels, f->labels, f->samples, COUNT};
   return f;
+}
+
+static fixture *start(network_wish wish, const char *kind, const char *draws)
+{
+  ag_entry entry = entry_of(kind);
+  if (draws != NULL) set(&entry, "draws", draws);
+  return start_as(wish, &entry);
 }
 
 static void stop(fixture *f)
@@ -244,6 +251,93 @@ static void draws_belong_to_images_and_calls(void **state)
   stop(f);
 }
 
+/* What an attack is told is the mean over its own draws, the first of those of a prediction. */
+static void an_attack_draws_for_itself(void **state)
+{
+  (void)state;
+  ag_entry noise = entry_of("gaussian-noise");
+  set(&noise, "draws", "3");
+  set(&noise, "attack_draws", "1");
+  fixture *f = start_as((network_wish){.noise = 0.3}, &noise);
+  const size_t floats = COUNT * ag_shape_floats(shape);
+  float *gradient = test_floats(floats);
+  float *want_gradient = test_floats(floats);
+  float logits[LOGITS];
+  float want[LOGITS];
+  by_hand(f, SEED + 0xD1B54A32D192ED03U, 4, want, want_gradient);
+  f->target->gradient(f->target->context, &f->images, 4, ag_loss_cross_entropy, logits, gradient);
+  assert_same_bits(gradient, want_gradient, floats);
+  assert_same_bits(logits, want, LOGITS);
+  f->target->logits(f->target->context, &f->images, 4, logits);
+  assert_same_bits(logits, want, LOGITS);
+  by_hand(f, SEED + 0xD1B54A32D192ED03U, AG_VERDICT_STEP, want, want_gradient);
+  f->target->logits(f->target->context, &f->images, AG_VERDICT_STEP, logits);
+  assert_memory_not_equal(logits, want, sizeof want);
+  assert_int_equal(ag_defended_draws(f->defended).verdict, 3);
+  assert_int_equal(ag_defended_draws(f->defended).attack, 1);
+  free(want_gradient);
+  free(gradient);
+  stop(f);
+}
+
+/* Each class's share of the draws is the verdict, and only that: an attack has the means. */
+static void a_majority_counts_draws(void **state)
+{
+  (void)state;
+  enum { DRAWS = 9 };
+  ag_entry noise = entry_of("gaussian-noise");
+  set(&noise, "draws", "9");
+  set(&noise, "vote", "majority");
+  fixture *f = start_as((network_wish){.noise = 3}, &noise);
+  float *gradient = test_floats(COUNT * ag_shape_floats(shape));
+  float shares[LOGITS] = {0};
+  float logits[LOGITS];
+  size_t undecided = 0;
+  for (uint64_t draw = 0; draw < DRAWS; ++draw) {
+    by_hand(f, SEED + (draw + 1) * 0xD1B54A32D192ED03U, AG_VERDICT_STEP, logits, gradient);
+    for (size_t i = 0; i < COUNT; ++i) {
+      size_t best = 0;
+      for (size_t k = 1; k < CLASSES; ++k)
+        best = logits[i * STRIDE + k] > logits[i * STRIDE + best] ? k : best;
+      shares[i * STRIDE + best] += 1.0F / DRAWS;
+    }
+  }
+  f->target->logits(f->target->context, &f->images, AG_VERDICT_STEP, logits);
+  assert_close(logits, shares, LOGITS, 1e-6, 0);
+  for (size_t i = 0; i < LOGITS; ++i)
+    undecided += shares[i] > 0.05F && shares[i] < 0.95F;
+  assert_true(undecided > 0); /* or the noise decides nothing here */
+  f->target->logits(f->target->context, &f->images, 4, logits);
+  float sum = 0;
+  for (size_t k = 0; k < CLASSES; ++k)
+    sum += logits[k];
+  assert_true(fabsf(sum - 1) > 1e-3F);
+  free(gradient);
+  stop(f);
+}
+
+/* A draw without a number is no vote. */
+static void a_majority_hides_no_nan(void **state)
+{
+  (void)state;
+  ag_entry noise = entry_of("gaussian-noise");
+  set(&noise, "vote", "majority");
+  fixture *f = start_as((network_wish){.noise = 0.3}, &noise);
+  float logits[LOGITS];
+  float *block = ag_network_block(f->network);
+  for (size_t i = 0; i < ag_network_floats(f->network); ++i)
+    block[i] = NAN;
+  ag_network_prepare(f->network, false, NULL);
+  f->target->logits(f->target->context, &f->images, AG_VERDICT_STEP, logits);
+  for (size_t i = 0; i < COUNT; ++i) {
+    float sum = 0; /* what the votes come to */
+    for (size_t k = 0; k < CLASSES; ++k)
+      sum += logits[i * STRIDE + k];
+    assert_true(isnan(sum));
+  }
+  stop(f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -255,6 +349,9 @@ int main(void)
       cmocka_unit_test(draws_are_for_random_networks),
       cmocka_unit_test(five_draws_are_the_mean_of_single_ones),
       cmocka_unit_test(draws_belong_to_images_and_calls),
+      cmocka_unit_test(an_attack_draws_for_itself),
+      cmocka_unit_test(a_majority_counts_draws),
+      cmocka_unit_test(a_majority_hides_no_nan),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
