@@ -240,6 +240,32 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
 void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
                          float *gradients, float *dimages);
 
+/* ---- the latent space -------------------------------------------------------------------------
+ */
+
+/* What a layer hands on: behind a convolution that took them in its ReLU and pooling, and behind
+ * any layer those that work in place (ReLU, noise, dropout). Plain value. */
+typedef struct ag_latent {
+  size_t layer;  /* as ag_network_layer_name numbers them */
+  size_t floats; /* of an image, padding included, which is zero */
+} ag_latent;
+
+/** Finds the latent space behind the layer of that name. Fails with AG_BAD_JOB where there is none
+ *  of the name, where it is the logits, and where a batch normalisation comes between, which
+ *  evaluation computes together with the layer. */
+ag_status ag_network_find_latent(const ag_network *network, const char *name, ag_latent *latent);
+
+/** latent[count, floats] of the last forward pass, borrowed from the workspace until its next one.
+ */
+const float *ag_network_latent(const ag_workspace *workspace, const ag_latent *latent);
+
+/** ag_network_backward where the loss depends on the latent space too. dlatent[count, floats]: its
+ *  gradient aside from what comes by the logits. dlogits NULL: nothing comes by them, and layers
+ *  behind the latent space are left out, which learn nothing then (gradients is NULL, asserted). */
+void ag_network_backward_latent(const ag_network *network, ag_workspace *workspace,
+                                const float *dlogits, const ag_latent *latent, const float *dlatent,
+                                float *gradients, float *dimages);
+
 /* ---- model files ---------------------------------------------------------------------------- */
 
 /** Writes parameters in the field's common layout (see ag_layout) to an HDF5 file, whole or not

@@ -4,6 +4,7 @@
 #include "network/network.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct ag_workspace {
   size_t capacity;
@@ -170,6 +171,12 @@ static bool __attribute__((unused)) is_ready(const ag_network *network, bool tra
   return network->ready == (training ? AG_READY_FOR_TRAINING : AG_READY_FOR_EVALUATION);
 }
 
+static void add(size_t floats, const float *restrict values, float *restrict sum)
+{
+  for (size_t i = 0; i < floats; ++i)
+    sum[i] += values[i];
+}
+
 const float *ag_network_forward(const ag_network *network, ag_workspace *workspace,
                                 const ag_pass *pass, const float *images, size_t count)
 {
@@ -188,17 +195,18 @@ const float *ag_network_forward(const ag_network *network, ag_workspace *workspa
   return workspace->outputs[sequence->layers[sequence->count - 1].slot];
 }
 
-void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
-                         float *gradients, float *dimages)
+/* Layers `end` - 1 down to the first that is needed, for the gradient dy of what they hand on.
+ * latent, dlatent: NULL, or what is added on the way. */
+static void go_back(const ag_network *network, ag_workspace *workspace, size_t end, const float *dy,
+                    const ag_latent *latent, const float *dlatent, float *gradients, float *dimages)
 {
   const ag_sequence *sequence = ag_network_sequence(network, workspace->pass.training);
-  const float *dy = dlogits;
   size_t next = 0; /* the buffer of gradients that is free; dy lies in the other, or is dlogits */
   /* Without a gradient to the input nothing below the first trained layer is needed. */
   const size_t last = dimages != NULL ? 0 : sequence->first_trained;
   /* What a folded convolution would learn is not what the network's own would. */
   assert(gradients == NULL || workspace->pass.training || !network->folds);
-  for (size_t i = sequence->count; i-- > last;) {
+  for (size_t i = end; i-- > last;) {
     ag_layer_call call = call_of(network, workspace, i);
     call.gradients = gradients;
     call.factored = workspace->factored[call.layer->slot];
@@ -214,6 +222,88 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
               workspace->profile == NULL ? NULL : &workspace->profile->backward[call.layer->slot]);
     workspace->dy = dy;
     report(workspace->events.backward, workspace, call.layer);
+    if (latent != NULL && i > last && sequence->layers[i - 1].slot == latent->layer) {
+      add(workspace->count * latent->floats, dlatent, call.dx);
+    }
     dy = call.dx;
   }
+}
+
+void ag_network_backward(const ag_network *network, ag_workspace *workspace, const float *dlogits,
+                         float *gradients, float *dimages)
+{
+  const ag_sequence *sequence = ag_network_sequence(network, workspace->pass.training);
+  go_back(network, workspace, sequence->count, dlogits, NULL, NULL, gradients, dimages);
+}
+
+/* ---- the latent space ---- */
+
+/* The layer behind which the output of layer `index` is no longer changed in place. */
+static size_t end_of_output(const ag_network *network, size_t index)
+{
+  while (index + 1 < network->training.count && is_in_place(network, index + 1))
+    ++index;
+  return index;
+}
+
+/* Where the pass's sequence has the layer of that slot; its count where it has none. */
+static size_t find_slot(const ag_sequence *sequence, size_t slot)
+{
+  size_t index = 0;
+  while (index < sequence->count && sequence->layers[index].slot != slot)
+    ++index;
+  return index;
+}
+
+static size_t find_name(const ag_network *network, const char *name)
+{
+  size_t index = 0;
+  while (index < network->training.count &&
+         strcmp(network->training.layers[index].description.name, name) != 0)
+    ++index;
+  return index;
+}
+
+ag_status ag_network_find_latent(const ag_network *network, const char *name, ag_latent *latent)
+{
+  const size_t count = network->training.count;
+  const char *names[AG_LAYERS_MAXIMUM];
+  const size_t index = find_name(network, name);
+  if (index == count) {
+    for (size_t i = 0; i < count; ++i)
+      names[i] = network->training.layers[i].description.name;
+    const char *nearest = ag_text_nearest(name, names, count);
+    return ag_fail(AG_BAD_JOB, "the model hands on no layer '%s'%s%s%s", name,
+                   nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                   nearest == NULL ? "" : "'?");
+  }
+  const size_t end = end_of_output(network, index);
+  if (end + 1 == count) {
+    return ag_fail(AG_BAD_JOB, "what layer '%s' hands on are the logits, no latent space", name);
+  }
+  if (find_slot(&network->evaluation, end) == network->evaluation.count) {
+    return ag_fail(AG_BAD_JOB, "layer '%s' is one with the batch normalisation behind it: '%s'",
+                   name, network->training.layers[end + 1].description.name);
+  }
+  *latent = (ag_latent){end, ag_shape_floats(network->training.layers[end].out)};
+  return AG_OK;
+}
+
+const float *ag_network_latent(const ag_workspace *workspace, const ag_latent *latent)
+{
+  return workspace->outputs[latent->layer];
+}
+
+void ag_network_backward_latent(const ag_network *network, ag_workspace *workspace,
+                                const float *dlogits, const ag_latent *latent, const float *dlatent,
+                                float *gradients, float *dimages)
+{
+  const ag_sequence *sequence = ag_network_sequence(network, workspace->pass.training);
+  if (dlogits != NULL) {
+    go_back(network, workspace, sequence->count, dlogits, latent, dlatent, gradients, dimages);
+    return;
+  }
+  assert(gradients == NULL);
+  go_back(network, workspace, find_slot(sequence, latent->layer) + 1, dlatent, NULL, NULL, NULL,
+          dimages);
 }

@@ -8,7 +8,8 @@
 
 enum { SLOPES_IMAGES = 4 };
 
-/* A network, a shard, and the direction along which its logits are summed up. */
+/* A network, a shard, and the direction along which its logits are summed up, and its latent space
+ * where that is asked for. */
 typedef struct slopes {
   ag_network *network;
   ag_workspace *workspace;
@@ -17,6 +18,8 @@ typedef struct slopes {
   float *images, *direction;
   size_t image_floats, logit_floats, checked, passed_over;
   bool learns; /* gradients of parameters may be asked for */
+  ag_latent latent;
+  float *latent_direction; /* NULL: the logits alone */
 } slopes;
 
 static const uint32_t slopes_samples[SLOPES_IMAGES] = {70000, 3, 14, 15};
@@ -48,15 +51,29 @@ static inline void slopes_finish(slopes *all)
   ag_network_destroy(&all->network);
   free(all->images);
   free(all->direction);
+  free(all->latent_direction);
   assert_int_equal(ag_live_blocks(), 0);
 }
 
 static inline double slopes_value(const slopes *all)
 {
   ag_network_prepare(all->network, all->pass.training, NULL);
-  return test_dot(
+  const double value = test_dot(
       ag_network_forward(all->network, all->workspace, &all->pass, all->images, all->count),
       all->direction, all->logit_floats);
+  if (all->latent_direction == NULL) return value;
+  return value + test_dot(ag_network_latent(all->workspace, &all->latent), all->latent_direction,
+                          all->count * all->latent.floats);
+}
+
+static inline void slopes_back(const slopes *all, float *gradients, float *dimages)
+{
+  if (all->latent_direction == NULL) {
+    ag_network_backward(all->network, all->workspace, all->direction, gradients, dimages);
+  } else {
+    ag_network_backward_latent(all->network, all->workspace, all->direction, &all->latent,
+                               all->latent_direction, gradients, dimages);
+  }
 }
 
 /* The slopes on both sides of *value. */
@@ -163,15 +180,14 @@ static inline void slopes_gradients(slopes *all, float *gradients, float *dimage
   float *block = test_copy(ag_network_values(all->network), floats);
   test_fill(dimages, all->image_floats, 3, -1, 1); /* overwritten */
   slopes_value(all);
-  ag_network_backward(all->network, all->workspace, all->direction, all->learns ? gradients : NULL,
-                      dimages);
+  slopes_back(all, all->learns ? gradients : NULL, dimages);
   if (all->learns) {
     slopes_value(all);
-    ag_network_backward(all->network, all->workspace, all->direction, NULL, alone);
+    slopes_back(all, NULL, alone);
     assert_same_bits(alone, dimages, all->image_floats);
     memset(alone, 0, floats * sizeof *alone);
     slopes_value(all);
-    ag_network_backward(all->network, all->workspace, all->direction, alone, NULL);
+    slopes_back(all, alone, NULL);
     assert_same_bits(alone, gradients, floats);
   }
   assert_same_bits(all->images, images, all->image_floats);
@@ -183,19 +199,38 @@ static inline void slopes_gradients(slopes *all, float *gradients, float *dimage
   free(block);
 }
 
-/** Gradients to images and, where the network learns in such a pass, to parameters. */
+/* Gradients to images and, where the network learns in such a pass, to parameters. */
+static inline void slopes_check_all(slopes *all)
+{
+  float *gradients = test_floats(ag_network_floats(all->network));
+  float *dimages = test_floats(all->image_floats);
+  slopes_gradients(all, gradients, dimages);
+  slopes_check_images(all, dimages);
+  if (all->learns) slopes_check_parameters(all, gradients);
+  assert_true(all->checked > 3 * all->passed_over);
+  free(gradients);
+  free(dimages);
+}
+
 static inline void slopes_check(const ag_layer_description *layers, size_t layer_count,
                                 ag_shape input, size_t classes, bool training, size_t count)
 {
   slopes all = slopes_start(layers, layer_count, input, classes, training, count);
-  float *gradients = test_floats(ag_network_floats(all.network));
-  float *dimages = test_floats(all.image_floats);
-  slopes_gradients(&all, gradients, dimages);
-  slopes_check_images(&all, dimages);
-  if (all.learns) slopes_check_parameters(&all, gradients);
-  assert_true(all.checked > 3 * all.passed_over);
-  free(gradients);
-  free(dimages);
+  slopes_check_all(&all);
+  slopes_finish(&all);
+}
+
+/** The same of logits and of the latent space behind a layer, along a direction of its own.
+ *  channels: of that layer. */
+static inline void slopes_check_latent(const ag_layer_description *layers, size_t layer_count,
+                                       ag_shape input, size_t classes, bool training, size_t count,
+                                       const char *name, size_t channels)
+{
+  slopes all = slopes_start(layers, layer_count, input, classes, training, count);
+  assert_int_equal(ag_network_find_latent(all.network, name, &all.latent), AG_OK);
+  const size_t pixels = all.latent.floats / ag_channels_padded(channels);
+  all.latent_direction = test_activations(count * pixels, channels, 6);
+  slopes_check_all(&all);
   slopes_finish(&all);
 }
 
