@@ -49,26 +49,34 @@ float ag_margin(const float *logits, size_t classes, uint8_t label, uint8_t *pre
 
 /* ---- threat model ------------------------------------------------------------------- */
 
-/* The images an attack may make of x0: { x : |x - x0|_inf <= epsilon, 0 <= x <= 1 }. */
+typedef enum ag_norm { AG_NORM_LINF, AG_NORM_L2 } ag_norm;
+
+/* The images an attack may make of x0: { x : |x - x0| <= epsilon, 0 <= x <= 1 }. */
 typedef struct ag_threat {
-  float epsilon; /* >= 0 */
+  float epsilon; /* >= 0; may be infinite */
+  ag_norm norm;
 } ag_threat;
 
-/** Projects x onto the threat model around x0, value by value. floats: the length of both. */
-void ag_threat_project(const ag_threat *threat, size_t floats, const float *x0, float *x);
+/** Projects x[count, floats] onto the threat model around x0: in Linf value by value, in L2
+ *    x0 + (x - x0) min(1, epsilon / |x - x0|_2), then clipped to [0,1],
+ *  image by image. floats: of one image. */
+void ag_threat_project(const ag_threat *threat, size_t count, size_t floats, const float *x0,
+                       float *x);
 
-/** x: the image x0 moved to where it is uniform in the ball around it, then projected; channels
- *  that pad stay 0. drawn: [height, width, channels] without padding, overwritten. */
+/** x: one image x0 moved to where it is uniform in the ball around it, then projected; channels
+ *  that pad stay 0. In L2 a Gaussian direction and the length epsilon u^(1/d), u uniform, of d
+ *  values. drawn: [height, width, channels] without padding, overwritten. */
 void ag_threat_start(const ag_threat *threat, ag_shape shape, ag_random *random, const float *x0,
                      float *drawn, float *x);
 
 /** One projected step, Madry et al. 2018 (arXiv:1706.06083), section 2.1:
- *  x = P(x + step * sign(gradient)). */
-void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *x0,
-                    const float *gradient, float *x);
+ *    Linf: x = P(x + step * sign(gradient))    L2: x = P(x + step * gradient / |gradient|_2)
+ *  image by image. In L2 a gradient that is zero or not finite moves nothing. */
+void ag_threat_step(const ag_threat *threat, size_t count, size_t floats, float step,
+                    const float *x0, const float *gradient, float *x);
 
 /** Distances |x - x0|_inf and |x - x0|_2 of one image, in double precision. Fails with
- *  AG_BOUND_BROKEN where x is not in the threat model, but for one rounding of x0 + epsilon. */
+ *  AG_BOUND_BROKEN where x is not in the threat model, but for one rounding of each value. */
 ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float *x0, const float *x,
                             float *linf, float *l2);
 
@@ -82,7 +90,7 @@ typedef struct ag_attack_cost {
 typedef struct ag_attack_call {
   const ag_settings *settings;
   const ag_target *target;
-  ag_threat threat;
+  ag_threat threat; /* without a bound for an attack that takes no epsilon */
   uint64_t seed;
   ag_attack_images images; /* clean, and all classified correctly */
   float *adversarial;      /* [count, shape], overwritten */
@@ -90,9 +98,21 @@ typedef struct ag_attack_call {
   ag_attack_cost cost;     /* added to */
 } ag_attack_call;
 
+/* What an attack says of an image. */
+typedef enum ag_attack_finds {
+  AG_FINDS_VERDICT, /* whether it falls within the epsilon that the attack was given */
+  /* The nearest adversarial image that it can find, however far away: the image stands at every
+   * epsilon below that distance. The work takes no epsilon, and is done once for all of a job. It
+   * leaves the clean image where it finds nothing. */
+  AG_FINDS_DISTANCE
+} ag_attack_finds;
+
 /* A row of the table of attacks. */
 typedef struct ag_attack {
   ag_kind kind;
+  ag_attack_finds finds;
+  /* Of its epsilons and its distances; NULL: Linf. */
+  ag_norm (*norm)(const ag_settings *settings);
   /* Floats of scratch for shards of up to target->capacity images. */
   size_t (*scratch_floats)(const ag_settings *settings, const ag_target *target);
   /* Passes an image takes at most, for the cost model. */
@@ -104,5 +124,11 @@ typedef struct ag_attack {
 const ag_kind *ag_attack_table(size_t index);
 /** The row behind an entry of that table. */
 const ag_attack *ag_attack_of(const ag_entry *entry);
+/** The norm in which its epsilons and distances are. */
+ag_norm ag_attack_norm(const ag_entry *entry);
+/** Whether what it does depends on epsilon. */
+bool ag_attack_takes_epsilon(const ag_entry *entry);
+/** What it may do at that epsilon. */
+ag_threat ag_attack_threat(const ag_entry *entry, double epsilon);
 
 #endif

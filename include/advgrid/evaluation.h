@@ -8,7 +8,8 @@
 #include "advgrid/defense.h"
 
 /* One image under one attack. An image that is wrong from the start is not attacked: its
- * prediction, margin and distances are those of the clean image. Stored as it is: 24 bytes. */
+ * prediction, margin and distances are those of the clean image. Under an attack that finds
+ * distances these are infinite where it found nothing. Stored as it is: 24 bytes. */
 typedef struct ag_outcome {
   uint32_t index; /* in the test set */
   uint8_t label, clean_prediction, prediction, unused;
@@ -24,7 +25,13 @@ typedef struct ag_interval {
 /** Wilson's score interval (1927) at 95 %; trials 0 gives [0, 1]. */
 ag_interval ag_wilson_interval(size_t successes, size_t trials);
 
-/* A point's outcomes as counts. Means and maxima are over the images that were attacked. */
+/** Makes of outcomes what they say at one epsilon, in place. Under an attack that finds distances
+ *  an image whose distance is over epsilon stands: its prediction and margin become the clean
+ *  image's, its distances stay. Under other attacks they say it already. */
+void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count);
+
+/* A point's outcomes as counts. Means and maxima are over the images that were attacked, and of
+ * these over those for which an adversarial image was found where an attack finds distances. */
 typedef struct ag_summary {
   size_t images, clean_correct, robust_correct;
   double clean_accuracy, robust_accuracy, robust_accuracy_of_correct;
@@ -51,7 +58,8 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
  *  outcomes[count], overwritten; cost: added to, a pass an image and draw. Every perturbation is
  * measured again against epsilon and [0,1]; fails with AG_BOUND_BROKEN, naming the image, where one
  * is outside, and with AG_NOT_FINITE where a logit is not finite; with AG_INTERRUPTED where the
- * program was asked to stop. */
+ * program was asked to stop. An attack that finds distances is not told epsilon, and finds nothing
+ * where the fresh logits do not say so too. */
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);

@@ -85,13 +85,13 @@ typedef struct ag_model_unit {
 typedef struct ag_point {
   size_t model, attack, epsilon; /* indices in the plan or the job */
   ag_digest key;                 /* of all that the row depends on, the number of images included */
-  size_t first_unit, unit_count;
-  ag_attack_cost passes; /* over each image, at most, the verdicts on it included */
+  size_t first_unit, unit_count; /* shared by all epsilons where the attack takes none */
+  ag_attack_cost passes;         /* over each image, at most, the verdicts on it included */
 } ag_point;
 
 /* What one rank does in one go: a block of a point's images. */
 typedef struct ag_unit {
-  size_t point;
+  size_t point;        /* the first of those that it is part of */
   size_t first, count; /* images of the test set */
   ag_digest key;
   double flops; /* at most: images that fall early cost less */
@@ -104,7 +104,7 @@ typedef struct ag_plan {
   size_t model_count, point_count, unit_count;
   ag_model_unit *models;
   ag_point *points; /* by model, attack, epsilon in the job's order */
-  ag_unit *units;   /* by point */
+  ag_unit *units;   /* by their points */
   double training_flops, attack_flops;
   size_t rank_bytes; /* memory of a rank with one thread, without the dataset */
 } ag_plan;
@@ -128,6 +128,10 @@ void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 *
 enum { AG_UNIT_TEXT = 320 };
 /** A unit in words: its model, attack, epsilon and images. text: overwritten. */
 void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_TEXT]);
+/** " at epsilon 8/255", with `words` before the epsilon; empty where the unit's attack takes none.
+ *  text: overwritten. */
+void ag_plan_describe_epsilon(const ag_plan *plan, size_t index, const char *words,
+                              char text[AG_NAME_SIZE]);
 /** A network of these layers of the plan, to be asked what it costs or to hold parameters, also on
  *  a processor that does not run the job's instructions. network: owned by the caller. */
 ag_status ag_plan_network(const ag_plan *plan, const ag_layer_list *layers, ag_network **network);

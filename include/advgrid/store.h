@@ -159,8 +159,9 @@ void ag_ledger_destroy(ag_ledger **ledger);
 ag_status ag_ledger_take(void *ledger, const ag_record *record);
 /** A point's state: failed where its model or a unit failed, done where all units are. */
 ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
-/** A done point's outcomes in the order of its images, and what they cost. outcomes: owned by
- *  the caller, freed by ag_release. */
+/** A done point's outcomes in the order of its images, as they are at its epsilon, and what they
+ *  cost; that of an attack that takes no epsilon is the same for all. outcomes: owned by the
+ *  caller, freed by ag_release. */
 ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
                              size_t *count, ag_attack_cost *cost, double *seconds);
 

@@ -19,14 +19,16 @@ static ag_attack_cost cost(const ag_settings *settings)
 static void run(ag_attack_call *call)
 {
   const ag_target *target = call->target;
-  const size_t floats = call->images.count * ag_shape_floats(target->shape);
+  const size_t count = call->images.count;
+  const size_t image = ag_shape_floats(target->shape);
+  const size_t floats = count * image;
   float *gradient = call->scratch;
   float *logits = gradient + floats;
   target->gradient(target->context, &call->images, 0, ag_loss_cross_entropy, logits, gradient);
   memcpy(call->adversarial, call->images.pixels, floats * sizeof *gradient);
-  ag_threat_step(&call->threat, floats, call->threat.epsilon, call->images.pixels, gradient,
+  ag_threat_step(&call->threat, count, image, call->threat.epsilon, call->images.pixels, gradient,
                  call->adversarial);
-  call->cost.gradients += call->images.count;
+  call->cost.gradients += count;
 }
 
 const ag_attack ag_attack_fgsm = {

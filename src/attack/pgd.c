@@ -1,11 +1,14 @@
 /* Projected gradient descent, Madry et al. 2018 (arXiv:1706.06083), section 2.1:
- *   x_0 uniform in the ball, or the image;  x_{t+1} = P(x_t + step * sign(dL/dx)).
+ *   x_0 uniform in the ball, or the image;  x_{t+1} = P(x_t + step * sign(dL/dx)),
+ * in L2 with the gradient over its norm in the place of its sign.
  * Each restart runs on the images that still stand; of all iterates the one with the lowest
  * margin is kept, and an image whose margin falls below zero leaves the batch at once. */
 #include "attack/attack.h"
 
 #include <math.h>
 #include <string.h>
+
+static const char *const norms[] = {"linf", "l2", NULL};
 
 static const ag_option options[] = {
     {.name = "steps",
@@ -18,7 +21,7 @@ static const ag_option options[] = {
      .type = AG_OPTION_NUMBER,
      .initial = "",
      .minimum = 1e-9,
-     .maximum = 1,
+     .maximum = 100,
      .help = "length of a step; 2.5 epsilon / steps where it is left out"},
     {.name = "restarts",
      .type = AG_OPTION_COUNT,
@@ -30,6 +33,12 @@ static const ag_option options[] = {
      .type = AG_OPTION_FLAG,
      .initial = "true",
      .help = "start uniformly in the ball, not at the image"},
+    {.name = "norm",
+     .type = AG_OPTION_WORD,
+     .late = true,
+     .initial = "linf",
+     .words = norms,
+     .help = "the norm of epsilon and of a step"},
     {0},
 };
 
@@ -61,6 +70,11 @@ static ag_attack_cost cost(const ag_settings *settings)
   const uint64_t restarts = ag_settings_count(settings, "restarts");
   return (ag_attack_cost){.gradients = restarts * ag_settings_count(settings, "steps"),
                           .forwards = restarts};
+}
+
+static ag_norm norm(const ag_settings *settings)
+{
+  return strcmp(ag_settings_word(settings, "norm"), "l2") == 0 ? AG_NORM_L2 : AG_NORM_LINF;
 }
 
 static standing lay_out(const ag_attack_call *call)
@@ -154,7 +168,7 @@ static void run_restart(ag_attack_call *call, standing *all, uint32_t restart, u
                      all->gradient);
     call->cost.gradients += all->count;
     keep_worst(call, all);
-    ag_threat_step(&call->threat, all->count * all->floats, length, all->x0, all->gradient, all->x);
+    ag_threat_step(&call->threat, all->count, all->floats, length, all->x0, all->gradient, all->x);
   }
   if (all->count == 0) return;
   const ag_attack_images images = {all->x, all->labels, all->samples, all->count};
@@ -180,6 +194,7 @@ const ag_attack ag_attack_pgd = {
     .kind = {.name = "pgd",
              .help = "projected steps along the gradient's sign, from a random start",
              .options = options},
+    .norm = norm,
     .scratch_floats = scratch_floats,
     .cost = cost,
     .run = run,

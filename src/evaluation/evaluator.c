@@ -141,6 +141,7 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
 {
   const ag_target *target = evaluator->target;
   const size_t floats = ag_shape_floats(target->shape);
+  const bool finds_distance = ag_attack_of(evaluator->attack)->finds == AG_FINDS_DISTANCE;
   ag_attack_images images = call->images;
   images.pixels = evaluator->adversarial;
   for (size_t i = 0; i < images.count; ++i) {
@@ -159,6 +160,9 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
     const ag_status status = judge(evaluator, evaluator->logits + i * target->stride, outcome,
                                    &outcome->margin, &outcome->prediction);
     if (status != AG_OK) return status;
+    if (finds_distance && outcome->prediction == outcome->label) {
+      outcome->linf = outcome->l2 = INFINITY;
+    }
   }
   return AG_OK;
 }
@@ -181,7 +185,7 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   ag_attack_call call = {
       .settings = &evaluator->attack->settings,
       .target = target,
-      .threat = {.epsilon = (float)epsilon},
+      .threat = ag_attack_threat(evaluator->attack, epsilon),
       .seed = evaluator->seed,
       .images = {evaluator->pixels, evaluator->labels, evaluator->samples, correct},
       .adversarial = evaluator->adversarial,

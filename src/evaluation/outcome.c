@@ -18,16 +18,31 @@ ag_interval ag_wilson_interval(size_t successes, size_t trials)
   };
 }
 
+void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count)
+{
+  if (ag_attack_of(attack)->finds != AG_FINDS_DISTANCE) return;
+  const bool l2 = ag_attack_norm(attack) == AG_NORM_L2;
+  for (size_t i = 0; i < count; ++i) {
+    ag_outcome *outcome = &outcomes[i];
+    if ((double)(l2 ? outcome->l2 : outcome->linf) <= epsilon) continue;
+    outcome->prediction = outcome->clean_prediction;
+    outcome->margin = outcome->clean_margin;
+  }
+}
+
 ag_summary ag_summarise(const ag_outcome *outcomes, size_t count)
 {
   ag_summary summary = {.images = count};
   double sum_linf = 0;
   double sum_l2 = 0;
+  size_t measured = 0;
   for (size_t i = 0; i < count; ++i) {
     const ag_outcome *outcome = &outcomes[i];
     if (outcome->clean_prediction != outcome->label) continue;
     ++summary.clean_correct;
     if (outcome->prediction == outcome->label) ++summary.robust_correct;
+    if (isinf(outcome->l2)) continue;
+    ++measured;
     sum_linf += (double)outcome->linf;
     sum_l2 += (double)outcome->l2;
     summary.max_linf = fmax(summary.max_linf, (double)outcome->linf);
@@ -38,8 +53,8 @@ ag_summary ag_summarise(const ag_outcome *outcomes, size_t count)
     summary.robust_accuracy = (double)summary.robust_correct / (double)count;
   }
   summary.robust_accuracy_of_correct = (double)summary.robust_correct / correct; /* 0 / 0: NaN */
-  summary.mean_linf = summary.clean_correct > 0 ? sum_linf / correct : 0;
-  summary.mean_l2 = summary.clean_correct > 0 ? sum_l2 / correct : 0;
+  summary.mean_linf = measured > 0 ? sum_linf / (double)measured : 0;
+  summary.mean_l2 = measured > 0 ? sum_l2 / (double)measured : 0;
   summary.interval = ag_wilson_interval(summary.robust_correct, count);
   return summary;
 }

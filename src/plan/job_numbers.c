@@ -47,19 +47,40 @@ cleanup:
   return status;
 }
 
-static ag_status read_epsilon(const char *text, const ag_epsilon *earlier, size_t count,
+/* In L2 the images lie far apart: 55 where every value of 32 x 32 x 3 differs by 1. */
+static const double l2_maximum = 1000;
+
+static bool has_l2(const ag_job *job)
+{
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    if (ag_attack_norm(&job->attacks[i]) == AG_NORM_L2) return true;
+  }
+  return false;
+}
+
+static ag_status check_epsilon(const char *text, double value, bool l2)
+{
+  if (value >= 0 && value <= (l2 ? l2_maximum : 1)) return AG_OK;
+  if (l2) {
+    return ag_fail(AG_BAD_JOB,
+                   "epsilon %s; expected 0 to %.0f, on the scale of the pixels (0 to 1)", text,
+                   l2_maximum);
+  }
+  return ag_fail(AG_BAD_JOB, "epsilon %s; expected 0 to 1, the scale of the pixels (such as 8/255)",
+                 text);
+}
+
+static ag_status read_epsilon(const char *text, bool l2, const ag_epsilon *earlier, size_t count,
                               ag_epsilon *epsilon)
 {
   if (strlen(text) >= sizeof epsilon->text) {
     return ag_fail(AG_BAD_JOB, "epsilon '%.80s' has more than %zu characters", text,
                    sizeof epsilon->text - 1);
   }
-  const ag_status status = ag_number_read(text, &epsilon->value);
+  ag_status status = ag_number_read(text, &epsilon->value);
   if (status != AG_OK) return ag_fail_within(status, "epsilon");
-  if (epsilon->value < 0 || epsilon->value > 1) {
-    return ag_fail(AG_BAD_JOB,
-                   "epsilon %s; expected 0 to 1, the scale of the pixels (such as 8/255)", text);
-  }
+  status = check_epsilon(text, epsilon->value, l2);
+  if (status != AG_OK) return status;
   epsilon->value += 0.0; /* no minus zero */
   snprintf(epsilon->text, sizeof epsilon->text, "%s", text);
   for (size_t i = 0; i < count; ++i) {
@@ -74,11 +95,12 @@ ag_status ag_job_read_epsilons(ag_job_document *document, const ag_job_mapping *
 {
   ag_status status = AG_OK;
   const size_t count = ag_job_list_count(root, "epsilons");
+  const bool l2 = has_l2(job);
   AG_TRY(ag_allocate(count, sizeof *job->epsilons, &job->epsilons));
   job->epsilon_count = count;
   for (size_t i = 0; i < count; ++i) {
     const char *text = ag_job_list_text(root, "epsilons", i);
-    status = read_epsilon(text, job->epsilons, i, &job->epsilons[i]);
+    status = read_epsilon(text, l2, job->epsilons, i, &job->epsilons[i]);
     AG_TRY(ag_job_at(document, status, "epsilons[%zu]", i));
   }
 cleanup:

@@ -132,7 +132,7 @@ cleanup:
 }
 
 ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
-                           size_t attack, size_t epsilon, ag_digest *attacked)
+                           size_t attack, const ag_epsilon *epsilon, ag_digest *attacked)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
@@ -140,8 +140,9 @@ ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_
   AG_TRY(append_digest(&text, "model", &model->key));
   AG_TRY(append_dataset(&text, job, inputs));
   AG_TRY(append_entry(&text, "attack", &job->attacks[attack], NULL));
-  AG_TRY(ag_text_append(&text, "epsilon %.17g\nseed %llu\nshard %zu\n",
-                        job->epsilons[epsilon].value, (unsigned long long)job->seeds[model->seed],
+  if (epsilon != NULL) AG_TRY(ag_text_append(&text, "epsilon %.17g\n", epsilon->value));
+  AG_TRY(ag_text_append(&text, "seed %llu\nshard %zu\n",
+                        (unsigned long long)job->seeds[model->seed],
                         ag_settings_count(&job->training.settings, "shard")));
   AG_TRY(append_kernels(&text, &job->kernels));
   AG_TRY(ag_digest_compute(text.bytes, text.length, attacked));

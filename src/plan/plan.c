@@ -19,16 +19,26 @@ typedef struct cost {
   ag_layer_list layers;
 } cost;
 
+/* How often the attack's work is done on a model: once for all epsilons where it takes none. */
+static size_t rounds_of(const ag_job *job, size_t attack)
+{
+  return ag_attack_takes_epsilon(&job->attacks[attack]) ? job->epsilon_count : 1;
+}
+
 static ag_status count_parts(const ag_job *job, ag_plan *plan, size_t *blocks)
 {
   const size_t images = ag_settings_count(&job->evaluation, "images");
   const size_t block = ag_settings_count(&job->evaluation, "block");
+  size_t rounds = 0;
+  for (size_t i = 0; i < job->attack_count; ++i)
+    rounds += rounds_of(job, i);
   *blocks = ag_divide_up(images, block);
   bool fits = !__builtin_mul_overflow(job->defense_count, job->seed_count, &plan->model_count);
   fits = fits && plan->model_count <= MODELS_MAXIMUM;
   fits = fits && !__builtin_mul_overflow(plan->model_count, job->attack_count, &plan->point_count);
   fits = fits && !__builtin_mul_overflow(plan->point_count, job->epsilon_count, &plan->point_count);
-  fits = fits && !__builtin_mul_overflow(plan->point_count, *blocks, &plan->unit_count);
+  fits = fits && !__builtin_mul_overflow(plan->model_count, rounds, &plan->unit_count);
+  fits = fits && !__builtin_mul_overflow(plan->unit_count, *blocks, &plan->unit_count);
   if (fits && plan->unit_count <= UNITS_MAXIMUM) return AG_OK;
   return ag_fail(AG_BAD_JOB,
                  "%zu defenses, %zu seeds, %zu attacks, %zu epsilons and %zu blocks of images; "
@@ -168,15 +178,13 @@ static double image_flops(const ag_flops *pass, const ag_attack_cost *passes)
          (double)passes->forwards * pass->forward;
 }
 
-static ag_status make_units(ag_plan *plan, ag_point *point, const ag_digest *attacked,
-                            size_t first_unit, size_t blocks, double flops)
+static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked,
+                            double flops)
 {
   const size_t images = ag_settings_count(&plan->job->evaluation, "images");
   const size_t block = ag_settings_count(&plan->job->evaluation, "block");
-  point->first_unit = first_unit;
-  point->unit_count = blocks;
-  for (size_t i = 0; i < blocks; ++i) {
-    ag_unit *unit = &plan->units[first_unit + i];
+  for (size_t i = 0; i < point->unit_count; ++i) {
+    ag_unit *unit = &plan->units[point->first_unit + i];
     unit->point = (size_t)(point - plan->points);
     unit->first = i * block;
     unit->count = images - unit->first < block ? images - unit->first : block;
@@ -188,28 +196,52 @@ static ag_status make_units(ag_plan *plan, ag_point *point, const ag_digest *att
   return AG_OK;
 }
 
-static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
-                             size_t blocks)
+/* Points of an attack that takes no epsilon have keys of their own, since each has another row, but
+ * the units of the first. *next_unit: behind those that are made; moved on. */
+static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
+                            size_t blocks, ag_point *point, size_t *next_unit)
 {
   ag_status status = AG_OK;
   const ag_job *job = plan->job;
+  const ag_model_unit *model = &plan->models[point->model];
+  const ag_epsilon *epsilon = &job->epsilons[point->epsilon];
+  const bool takes_epsilon = ag_attack_takes_epsilon(&job->attacks[point->attack]);
+  const size_t images = ag_settings_count(&job->evaluation, "images");
+  ag_digest attacked;
+  AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, epsilon, &attacked));
+  AG_TRY(ag_key_of_images(&attacked, 0, images, &point->key));
+  point->passes = image_passes(job, model->defense, point->attack);
+  point->unit_count = blocks;
+  if (!takes_epsilon && point->epsilon > 0) {
+    point->first_unit = *next_unit - blocks;
+    return AG_OK;
+  }
+  point->first_unit = *next_unit;
+  *next_unit += blocks;
+  if (!takes_epsilon) {
+    AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, NULL, &attacked));
+  }
+  AG_TRY(
+      make_units(plan, point, &attacked, image_flops(&costs[model->defense].pass, &point->passes)));
+cleanup:
+  return status;
+}
+
+static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
+                             size_t blocks)
+{
+  const ag_job *job = plan->job;
   const size_t per_model = job->attack_count * job->epsilon_count;
+  size_t next_unit = 0;
   for (size_t i = 0; i < plan->point_count; ++i) {
     ag_point *point = &plan->points[i];
     point->model = i / per_model;
     point->attack = i % per_model / job->epsilon_count;
     point->epsilon = i % job->epsilon_count;
-    const ag_model_unit *model = &plan->models[point->model];
-    ag_digest attacked;
-    AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, point->epsilon, &attacked));
-    AG_TRY(
-        ag_key_of_images(&attacked, 0, ag_settings_count(&job->evaluation, "images"), &point->key));
-    point->passes = image_passes(job, model->defense, point->attack);
-    AG_TRY(make_units(plan, point, &attacked, i * blocks, blocks,
-                      image_flops(&costs[model->defense].pass, &point->passes)));
+    const ag_status status = make_point(plan, costs, inputs, blocks, point, &next_unit);
+    if (status != AG_OK) return status;
   }
-cleanup:
-  return status;
+  return AG_OK;
 }
 
 static ag_status expand(ag_plan *plan, const ag_inputs *inputs)
@@ -257,7 +289,18 @@ void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_
 {
   const ag_unit *unit = &plan->units[index];
   const ag_point *point = &plan->points[unit->point];
-  snprintf(text, AG_UNIT_TEXT, "%s, %s at epsilon %s, images %zu to %zu",
-           plan->models[point->model].name, plan->job->attacks[point->attack].name,
-           plan->job->epsilons[point->epsilon].text, unit->first, unit->first + unit->count - 1);
+  char epsilon[AG_NAME_SIZE];
+  ag_plan_describe_epsilon(plan, index, " at epsilon ", epsilon);
+  snprintf(text, AG_UNIT_TEXT, "%s, %s%s, images %zu to %zu", plan->models[point->model].name,
+           plan->job->attacks[point->attack].name, epsilon, unit->first,
+           unit->first + unit->count - 1);
+}
+
+void ag_plan_describe_epsilon(const ag_plan *plan, size_t index, const char *words,
+                              char text[AG_NAME_SIZE])
+{
+  const ag_point *point = &plan->points[plan->units[index].point];
+  text[0] = '\0';
+  if (!ag_attack_takes_epsilon(&plan->job->attacks[point->attack])) return;
+  snprintf(text, AG_NAME_SIZE, "%s%s", words, plan->job->epsilons[point->epsilon].text);
 }

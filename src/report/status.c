@@ -33,9 +33,11 @@ static ag_status append_failures(const ag_ledger *ledger, ag_text *text)
   for (size_t i = 0; i < plan->unit_count; ++i) {
     if (ledger->units[i].progress != AG_PROGRESS_FAILED) continue;
     const ag_point *point = &plan->points[plan->units[i].point];
-    AG_TRY(ag_text_append(text, "failed   %s, %s at %s: %s\n", plan->models[point->model].name,
-                          plan->job->attacks[point->attack].name,
-                          plan->job->epsilons[point->epsilon].text, ledger->units[i].failure));
+    char epsilon[AG_NAME_SIZE];
+    ag_plan_describe_epsilon(plan, i, " at ", epsilon);
+    AG_TRY(ag_text_append(text, "failed   %s, %s%s: %s\n", plan->models[point->model].name,
+                          plan->job->attacks[point->attack].name, epsilon,
+                          ledger->units[i].failure));
   }
 cleanup:
   return status;

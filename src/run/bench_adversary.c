@@ -72,17 +72,17 @@ static ag_status attack(void *context, const ag_training_shard *shard)
   const lane *mine = &self->lanes[shard->lane];
   const ag_target *target = ag_defended_target(mine->defended);
   const ag_threat threat = {.epsilon = EPSILON};
-  const size_t floats = shard->count * ag_shape_floats(target->shape);
+  const size_t image = ag_shape_floats(target->shape);
   const ag_attack_images images = {.pixels = shard->pixels,
                                    .labels = shard->labels,
                                    .samples = shard->samples,
                                    .count = shard->count};
   ag_defended_listen(mine->defended, shard->events);
-  memcpy(mine->clean, shard->pixels, floats * sizeof(float));
+  memcpy(mine->clean, shard->pixels, shard->count * image * sizeof(float));
   for (uint32_t step = 0; step < STEPS; ++step) {
     target->gradient(target->context, &images, step, ag_loss_cross_entropy, mine->logits,
                      mine->gradient);
-    ag_threat_step(&threat, floats, STEP, mine->clean, mine->gradient, shard->pixels);
+    ag_threat_step(&threat, shard->count, image, STEP, mine->clean, mine->gradient, shard->pixels);
   }
   return AG_OK;
 }

@@ -119,7 +119,7 @@ static ag_status run_pgd(void *context, size_t item, size_t thread)
   (void)item;
   target->gradient(target->context, &images, 0, ag_loss_cross_entropy, mine->logits,
                    mine->gradient);
-  ag_threat_step(&threat, images.count * ag_shape_floats(target->shape), 2.0F / 255, mine->pixels,
+  ag_threat_step(&threat, images.count, ag_shape_floats(target->shape), 2.0F / 255, mine->pixels,
                  mine->gradient, mine->adversarial);
   return AG_OK;
 }

@@ -299,6 +299,9 @@ ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t index, ag_outcome *
     cost->forwards += record->cost.forwards;
     *seconds += record->seconds;
   }
+  const ag_job *job = ledger->plan->job;
+  ag_outcomes_at(&job->attacks[point->attack], job->epsilons[point->epsilon].value, *outcomes,
+                 *count);
 cleanup:
   return status;
 }

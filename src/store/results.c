@@ -236,12 +236,15 @@ typedef struct failure_row {
   char buffer[FAILURE_NAME];
 } failure_row;
 
-static void name_failed_unit(const ag_plan *plan, const ag_unit *unit, failure_row *row)
+static void name_failed_unit(const ag_plan *plan, size_t index, failure_row *row)
 {
+  const ag_unit *unit = &plan->units[index];
   const ag_point *point = &plan->points[unit->point];
-  snprintf(row->buffer, sizeof row->buffer, "%s, %s, epsilon %s, images %zu to %zu",
-           plan->models[point->model].name, plan->job->attacks[point->attack].name,
-           plan->job->epsilons[point->epsilon].text, unit->first, unit->first + unit->count - 1);
+  char epsilon[AG_NAME_SIZE];
+  ag_plan_describe_epsilon(plan, index, ", epsilon ", epsilon);
+  snprintf(row->buffer, sizeof row->buffer, "%s, %s%s, images %zu to %zu",
+           plan->models[point->model].name, plan->job->attacks[point->attack].name, epsilon,
+           unit->first, unit->first + unit->count - 1);
   row->name = row->buffer;
 }
 
@@ -260,7 +263,7 @@ static size_t collect_failures(const ag_ledger *ledger, failure_row *rows)
   for (size_t i = 0; i < plan->unit_count; ++i) {
     if (ledger->units[i].progress != AG_PROGRESS_FAILED) continue;
     if (rows != NULL) {
-      name_failed_unit(plan, &plan->units[i], &rows[count]);
+      name_failed_unit(plan, i, &rows[count]);
       rows[count].reason = ledger->units[i].failure;
     }
     ++count;

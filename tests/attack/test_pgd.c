@@ -164,7 +164,8 @@ static void starts_are_drawn_in_order(void **state)
       for (size_t k = 0; k < FLOATS; ++k) {
         if (k % 8 < 3) want[k] += EPSILON * (2 * ag_random_uniform(&random) - 1);
       }
-      ag_threat_project(&fixture->call.threat, FLOATS, fixture->pixels + (size_t)i * FLOATS, want);
+      ag_threat_project(&fixture->call.threat, 1, FLOATS, fixture->pixels + (size_t)i * FLOATS,
+                        want);
       assert_same_bits(target->record.seen[i][(size_t)2 * restart], want, FLOATS);
       free(want);
     }

@@ -44,10 +44,10 @@ static void projection_agrees_with_loops(void **state)
     float *want = test_floats(FLOATS);
     for (size_t i = 0; i < FLOATS; ++i)
       want[i] = (float)project_in_double((double)p.x[i], (double)p.x0[i], (double)epsilons[e]);
-    ag_threat_project(&(ag_threat){epsilons[e]}, FLOATS, p.x0, p.x);
+    ag_threat_project(&(ag_threat){.epsilon = epsilons[e]}, 1, FLOATS, p.x0, p.x);
     assert_close(p.x, want, FLOATS, 1e-7, 0);
     float *again = test_copy(p.x, FLOATS);
-    ag_threat_project(&(ag_threat){epsilons[e]}, FLOATS, p.x0, again);
+    ag_threat_project(&(ag_threat){.epsilon = epsilons[e]}, 1, FLOATS, p.x0, again);
     assert_same_bits(again, p.x, FLOATS);
     if (epsilons[e] == 0) assert_same_bits(p.x, p.x0, FLOATS);
     free(again);
@@ -60,7 +60,7 @@ static void step_agrees_with_loops(void **state)
 {
   (void)state;
   const pair p = start(3);
-  const ag_threat threat = {0.1F};
+  const ag_threat threat = {.epsilon = 0.1F};
   float *gradient = test_floats(FLOATS);
   float *want = test_floats(FLOATS);
   test_fill(gradient, FLOATS, 5, -1e-3F, 1e-3F);
@@ -68,12 +68,12 @@ static void step_agrees_with_loops(void **state)
   gradient[1] = -0.0F;
   gradient[2] = 1e-45F; /* the smallest there is still points somewhere */
   gradient[3] = INFINITY;
-  ag_threat_project(&threat, FLOATS, p.x0, p.x);
+  ag_threat_project(&threat, 1, FLOATS, p.x0, p.x);
   for (size_t i = 0; i < FLOATS; ++i) {
     const double sign = gradient[i] > 0 ? 1 : gradient[i] < 0 ? -1 : 0;
     want[i] = (float)project_in_double((double)p.x[i] + 0.03 * sign, (double)p.x0[i], (double)0.1F);
   }
-  ag_threat_step(&threat, FLOATS, 0.03F, p.x0, gradient, p.x);
+  ag_threat_step(&threat, 1, FLOATS, 0.03F, p.x0, gradient, p.x);
   assert_close(p.x, want, FLOATS, 2e-7, 0);
   free(want);
   free(gradient);
@@ -99,7 +99,7 @@ static void step_has_the_same_bits(void **state)
         const float high = fminf(p.x0[i] + epsilons[e], 1);
         want[i] = want[i] < low ? low : want[i] > high ? high : want[i];
       }
-      ag_threat_step(&(ag_threat){epsilons[e]}, floats, 0.01F, p.x0, gradient, p.x);
+      ag_threat_step(&(ag_threat){.epsilon = epsilons[e]}, 1, floats, 0.01F, p.x0, gradient, p.x);
       assert_true(isnan(p.x[7]));
       p.x[7] = want[7] = 0;
       assert_same_bits(p.x, want, FLOATS);
@@ -119,7 +119,7 @@ static void padding_stays_zero(void **state)
   float *x0 = test_activations(PIXELS, CHANNELS, 1);
   float *gradient = test_activations(PIXELS, CHANNELS, 2);
   float *x = test_copy(x0, PIXELS * stride);
-  ag_threat_step(&(ag_threat){0.2F}, PIXELS * stride, 0.2F, x0, gradient, x);
+  ag_threat_step(&(ag_threat){.epsilon = 0.2F}, 1, PIXELS * stride, 0.2F, x0, gradient, x);
   assert_padding_zero(x, PIXELS, CHANNELS);
   free(x0);
   free(gradient);
@@ -131,12 +131,12 @@ static void measure_agrees_with_loops(void **state)
   (void)state;
   for (size_t e = 0; e < EPSILONS; ++e) {
     const pair p = start(7);
-    const ag_threat threat = {epsilons[e]};
+    const ag_threat threat = {.epsilon = epsilons[e]};
     float linf = -1;
     float l2 = -1;
     double largest = 0;
     double squares = 0;
-    ag_threat_project(&threat, FLOATS, p.x0, p.x);
+    ag_threat_project(&threat, 1, FLOATS, p.x0, p.x);
     for (size_t i = 0; i < FLOATS; ++i) {
       const double distance = fabs((double)p.x[i] - (double)p.x0[i]);
       largest = distance > largest ? distance : largest;
@@ -157,12 +157,12 @@ static void projected_images_are_never_blamed(void **state)
   ag_random random = ag_random_stream(1, AG_PURPOSE_TEST, 9, 0);
   const pair p = start(11);
   for (size_t round = 0; round < 200; ++round) {
-    const ag_threat threat = {ag_random_uniform(&random)};
+    const ag_threat threat = {.epsilon = ag_random_uniform(&random)};
     float linf = 0;
     float l2 = 0;
     for (size_t i = 0; i < FLOATS; ++i)
       p.x[i] = (ag_random_bits(&random) & 1U) != 0 ? 2 : -2;
-    ag_threat_project(&threat, FLOATS, p.x0, p.x);
+    ag_threat_project(&threat, 1, FLOATS, p.x0, p.x);
     assert_int_equal(ag_threat_measure(&threat, FLOATS, p.x0, p.x, &linf, &l2), AG_OK);
   }
   stop(p);
@@ -193,10 +193,12 @@ static void broken_bounds_are_found(void **state)
     float l2 = 0;
     for (size_t k = 0; k < 17; ++k)
       x0[k] = x[k] = 0.5F;
-    assert_int_equal(ag_threat_measure(&(ag_threat){0.1F}, 17, x0, x, &linf, &l2), AG_OK);
+    assert_int_equal(ag_threat_measure(&(ag_threat){.epsilon = 0.1F}, 17, x0, x, &linf, &l2),
+                     AG_OK);
     x0[16] = broken[i].x0;
     x[16] = broken[i].x;
-    if (ag_threat_measure(&(ag_threat){0.1F}, 17, x0, x, &linf, &l2) != AG_BOUND_BROKEN) {
+    if (ag_threat_measure(&(ag_threat){.epsilon = 0.1F}, 17, x0, x, &linf, &l2) !=
+        AG_BOUND_BROKEN) {
       fail_msg("%g to %g is not found", (double)broken[i].x0, (double)broken[i].x);
     }
     assert_non_null(strstr(ag_message(), "value 16"));

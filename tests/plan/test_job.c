@@ -208,7 +208,7 @@ static void prints_in_the_form_of_the_design(void **state)
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",
       "\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4}\n",
       ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
-       "random_start: true}\n"),
+       "random_start: true, norm: linf}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",
       "\nkernels: {instructions: baseline, convolution: im2col}\n",
       "\nrun: {ranks_per_model: 4, checkpoint_minutes: 0.5, stall_seconds: 60}\n",

@@ -70,6 +70,21 @@ static void unused_they_keep_finished_work(void **state)
   check_keys((more){.training = ", averaging: 0.0, label_smoothing: -0.0"}, true);
 }
 
+static void a_norm_makes_other_attacks(void **state)
+{
+  (void)state;
+  ag_job *jobs[3] = {NULL, NULL, NULL};
+  ag_plan *plans[] = {make_plan((more){0}, &jobs[0]),
+                      make_plan((more){.attack = ", norm: linf"}, &jobs[1]),
+                      make_plan((more){.attack = ", norm: l2"}, &jobs[2])};
+  assert_memory_equal(&plans[0]->units[0].key, &plans[1]->units[0].key, AG_DIGEST_SIZE);
+  assert_memory_not_equal(&plans[0]->units[0].key, &plans[2]->units[0].key, AG_DIGEST_SIZE);
+  for (size_t i = 0; i < 3; ++i) {
+    ag_plan_destroy(&plans[i]);
+    ag_job_destroy(&jobs[i]);
+  }
+}
+
 static void used_they_make_another_model(void **state)
 {
   (void)state;
@@ -176,6 +191,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(unused_they_keep_finished_work),
+      cmocka_unit_test(a_norm_makes_other_attacks),
       cmocka_unit_test(used_they_make_another_model),
       cmocka_unit_test(kernels_left_to_the_program_keep_finished_work),
       cmocka_unit_test(kernels_change_what_is_done_with_a_file),

@@ -48,17 +48,26 @@ def gradient(network, images, labels):
     return logits.detach(), torch.autograd.grad(loss, images)[0]
 
 
-def move(images, clean, slope, length, epsilon):
+def move_linf(images, clean, slope, length, epsilon):
     images = images + length * slope.sign()
     return torch.clamp(torch.clamp(images, clean - epsilon, clean + epsilon), 0, 1)
 
 
-def fgsm(network, images, labels, epsilon):
+def lengths(images):
+    return images.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+
+
+def move_l2(images, clean, slope, length, epsilon):
+    way = images + length * slope / lengths(slope) - clean
+    return torch.clamp(clean + way * torch.clamp(epsilon / lengths(way), max=1), 0, 1)
+
+
+def fgsm(network, images, labels, epsilon, move):
     slope = gradient(network, images, labels)[1]
     return move(images, images, slope, epsilon, epsilon)
 
 
-def pgd(network, images, labels, epsilon):
+def pgd(network, images, labels, epsilon, move):
     """From the image itself; the iterate with the lowest margin, and the fallen do not move on."""
     worst, least = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
     x = images
@@ -74,12 +83,14 @@ def pgd(network, images, labels, epsilon):
 def compare(case, name, network, images, labels):
     """One attack at one epsilon, on the images that are classified correctly."""
     group = {key: read(case[name], key) for key in case[name]}
-    attack = {"fgsm": fgsm, "pgd": pgd}[name.split("-")[0]]
+    kind, norm, _ = name.split("-")
+    attack = {"fgsm": fgsm, "pgd": pgd}[kind]
+    move = {"linf": move_linf, "l2": move_l2}[norm]
     clean = margins(network(images).detach(), labels)
     correct = (clean > 0) & (group["clean_margin"] > 0)
     check(torch.allclose(clean, group["clean_margin"], TOLERANCE, TOLERANCE), "clean margins")
     epsilon = float(group["epsilon"])
-    attacked = attack(network, images[correct], labels[correct], epsilon)
+    attacked = attack(network, images[correct], labels[correct], epsilon, move)
     theirs = margins(network(attacked).detach(), labels[correct])
     ours, prediction = group["margin"][correct], group["prediction"][correct]
     fallen, expected = prediction != labels[correct], theirs < 0
@@ -113,7 +124,7 @@ def main(program):
                 check(torch.allclose(expected, logits, TOLERANCE, TOLERANCE), f"{name}: logits")
                 outcomes = [compare(case, attack, network, images, labels)
                             for attack in sorted(case) if "-" in attack]
-        check(len(outcomes) == 4, "four attacks were expected")
+        check(len(outcomes) == 6, "six attacks were expected")
         fallen, standing = (sum(column) for column in zip(*outcomes))
         check(min(fallen, standing) > 50, "too few fall, or too few stand, to tell anything")
 

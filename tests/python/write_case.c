@@ -223,8 +223,9 @@ cleanup:
   return status;
 }
 
+/* norm: NULL where the attack has but one. */
 static ag_status attack(hid_t file, const ag_dataset *dataset, const subject *what,
-                        const char *name, double epsilon, size_t number)
+                        const char *name, const char *norm, double epsilon, size_t number)
 {
   ag_status status = AG_OK;
   ag_evaluator *evaluator = NULL;
@@ -237,6 +238,7 @@ static ag_status attack(hid_t file, const ag_dataset *dataset, const subject *wh
   if (strcmp(name, "pgd") == 0) {
     AG_TRY(ag_settings_set(&entry.settings, "steps", "10"));
     AG_TRY(ag_settings_set(&entry.settings, "random_start", "false"));
+    AG_TRY(ag_settings_set(&entry.settings, "norm", norm));
   }
   AG_TRY(ag_evaluator_create(&defense, what->network, &entry, SHARD, 1, &evaluator));
   AG_TRY(ag_allocate(what->images, sizeof *outcomes, &outcomes));
@@ -245,7 +247,8 @@ static ag_status attack(hid_t file, const ag_dataset *dataset, const subject *wh
     AG_TRY(ag_evaluate_shard(evaluator, &dataset->test, first, left < SHARD ? left : SHARD, epsilon,
                              outcomes + first, &cost));
   }
-  AG_TRY(ag_path_join(group, sizeof group, "%s/%s-%zu", what->name, name, number));
+  AG_TRY(ag_path_join(group, sizeof group, "%s/%s-%s-%zu", what->name, name,
+                      norm == NULL ? "linf" : norm, number));
   AG_TRY(write_outcomes(file, group, outcomes, what->images, epsilon));
 cleanup:
   ag_release(&outcomes);
@@ -269,6 +272,7 @@ cleanup:
 static ag_status write_case(const char *folder)
 {
   static const double epsilons[] = {2 / 255.0, 8 / 255.0};
+  static const double epsilons_l2[] = {0.25, 1};
   ag_status status = AG_OK;
   ag_dataset dataset;
   char *block = NULL;
@@ -286,8 +290,9 @@ static ag_status write_case(const char *folder)
     AG_TRY(write_images(file, &dataset, &all[i]));
   }
   for (size_t i = 0; i < 2; ++i) {
-    AG_TRY(attack(file, &dataset, small, "fgsm", epsilons[i], i));
-    AG_TRY(attack(file, &dataset, small, "pgd", epsilons[i], i));
+    AG_TRY(attack(file, &dataset, small, "fgsm", NULL, epsilons[i], i));
+    AG_TRY(attack(file, &dataset, small, "pgd", "linf", epsilons[i], i));
+    AG_TRY(attack(file, &dataset, small, "pgd", "l2", epsilons_l2[i], i));
   }
   AG_TRY(ag_hdf5_save(file, path));
 cleanup:
