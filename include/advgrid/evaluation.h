@@ -7,11 +7,21 @@
 #include "advgrid/data.h"
 #include "advgrid/defense.h"
 
+/* What the first gradient that an attack asked for an image was. Files depend on the numbers;
+ * results from before it was noted have AG_GRADIENT_UNKNOWN, as have images of which none was asked
+ * for. */
+typedef enum ag_first_gradient {
+  AG_GRADIENT_UNKNOWN,
+  AG_GRADIENT_SOME, /* not all of it is zero */
+  AG_GRADIENT_ZERO
+} ag_first_gradient;
+
 /* One image under one attack. An image that is wrong from the start is not attacked: its
  * prediction, margin and distances are those of the clean image. Stored as it is: 24 bytes. */
 typedef struct ag_outcome {
   uint32_t index; /* in the test set */
-  uint8_t label, clean_prediction, prediction, unused;
+  uint8_t label, clean_prediction, prediction;
+  uint8_t gradient;           /* an ag_first_gradient */
   float clean_margin, margin; /* z_label - max of the others */
   float linf, l2;             /* distances from the clean image */
 } ag_outcome;
