@@ -73,11 +73,11 @@ ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, si
 
 /* What holds for the outcomes of any attack that works, on any defense that does not hide its
  * gradients: Athalye et al. 2018 (arXiv:1802.00420), section 3.1, and Carlini et al. 2019
- * (arXiv:1902.06705), section 5. In the order of their table. */
+ * (arXiv:1902.06705). In the order of their table. */
 typedef enum ag_gate_index {
   AG_GATE_EPSILON_ZERO,   /* each image as without an attack */
   AG_GATE_BOUNDS,         /* no perturbation beyond epsilon */
-  AG_GATE_EPSILON,        /* accuracy does not rise with epsilon */
+  AG_GATE_EPSILON,        /* accuracy does not rise with it, under many gradients or none */
   AG_GATE_EFFORT,         /* an attack with more steps, restarts or draws finds no less */
   AG_GATE_ONE_STEP,       /* one gradient finds no more than many */
   AG_GATE_LARGE_EPSILON,  /* many gradients and a large epsilon leave no more than guessing */

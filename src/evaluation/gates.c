@@ -159,10 +159,12 @@ static void take_zero_gradients(ag_gate *gate, const ag_gate_model *model,
 
 /* ---- pairs of points ------------------------------------------------------------------------ */
 
-/* The next larger epsilon of the same attack. */
+/* The next larger epsilon of the same attack. One long step passes by what a shorter one reaches:
+ * of 1,000 images of CIFAR-10 101 stand FGSM at 0.3 on `base`, and 35 at 0.05. */
 static void take_epsilon(ag_gate *gate, const ag_gate_model *model, const ag_gate_point *point)
 {
   const ag_gate_point *next = NULL;
+  if (gradients(point) > 0 && !has_many_steps(point)) return;
   for (size_t i = 0; i < model->point_count; ++i) {
     const ag_gate_point *other = &model->points[i];
     if (other->attack != point->attack || other->epsilon <= point->epsilon) continue;
@@ -251,7 +253,8 @@ static const struct {
                               take_epsilon_zero},
     [AG_GATE_BOUNDS] = {"perturbations are within bounds", "no point is complete", "point",
                         "points", take_bounds},
-    [AG_GATE_EPSILON] = {"accuracy does not rise with epsilon", "no attack has two epsilons",
+    [AG_GATE_EPSILON] = {"accuracy does not rise with epsilon",
+                         "no attack of 5 gradients or more, or of none, has two epsilons",
                          "pair of epsilons", "pairs of epsilons", take_epsilon},
     [AG_GATE_EFFORT] = {"more steps or restarts do not help the defense",
                         "no two attacks differ in steps, restarts or draws alone",
