@@ -26,6 +26,7 @@
   ROW(AG_HDF5_FAILED, "HDF5 failed", 1)                    \
   ROW(AG_ELSEWHERE, "another rank failed", 1)              \
   ROW(AG_UNITS_FAILED, "some units failed", 1)             \
+  ROW(AG_GATES_FAILED, "a sanity gate failed", 1)          \
   ROW(AG_INTERRUPTED, "interrupted", 85)
 
 #define AG_STATUS_NAME(name, text, code) name,
@@ -282,6 +283,12 @@ typedef struct ag_option {
   const char *help; /* one line */
 } ag_option;
 
+/** Whether its value is the text itself and no number. */
+static inline bool ag_option_is_text(const ag_option *option)
+{
+  return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
+}
+
 typedef struct ag_kind {
   const char *name;         /* as in `kind: name` */
   const char *help;         /* one line */
@@ -313,6 +320,8 @@ size_t ag_settings_count(const ag_settings *settings, const char *name);
 bool ag_settings_flag(const ag_settings *settings, const char *name);
 const char *ag_settings_word(const ag_settings *settings, const char *name);
 bool ag_settings_has(const ag_settings *settings, const char *name);
+/** True where option i of one list has the same value in two settings, however it is written. */
+bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i);
 
 /** Reads "0.1", "5e-4" or "8/255"; fails with AG_BAD_JOB on anything else, on a
  *  zero denominator and on what is not finite. */

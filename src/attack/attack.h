@@ -4,6 +4,6 @@
 
 #include "advgrid/attack.h"
 
-extern const ag_attack ag_attack_fgsm, ag_attack_pgd;
+extern const ag_attack ag_attack_fgsm, ag_attack_pgd, ag_attack_uniform;
 
 #endif

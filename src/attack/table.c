@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd};
+static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd, &ag_attack_uniform};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_attack_table(size_t index)

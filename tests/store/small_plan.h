@@ -67,7 +67,8 @@ static inline small_plan *small_plan_create(void)
   snprintf(small->job.dataset.name, sizeof small->job.dataset.name, "synthetic");
   snprintf(small->defenses[0].name, AG_NAME_SIZE, "none");
   snprintf(small->defenses[1].name, AG_NAME_SIZE, "bruit-\xc3\xa9lev\xc3\xa9");
-  snprintf(small->attacks[0].name, AG_NAME_SIZE, "fgsm");
+  ag_entry_start(&small->attacks[0], ag_kind_find(ag_attack_table, "fgsm"));
+  ag_entry_start(&small->attacks[1], ag_kind_find(ag_attack_table, "pgd"));
   snprintf(small->attacks[1].name, AG_NAME_SIZE, "pgd-20");
   small->epsilons[0] = (ag_epsilon){.value = 8.0 / 255.0, .text = "8/255"};
   small->epsilons[1] = (ag_epsilon){.value = 0.1, .text = "0.1"};
