@@ -26,6 +26,7 @@
   ROW(AG_HDF5_FAILED, "HDF5 failed", 1)                    \
   ROW(AG_ELSEWHERE, "another rank failed", 1)              \
   ROW(AG_UNITS_FAILED, "some units failed", 1)             \
+  ROW(AG_GATES_FAILED, "a sanity gate failed", 1)          \
   ROW(AG_INTERRUPTED, "interrupted", 85)
 
 #define AG_STATUS_NAME(name, text, code) name,
@@ -110,7 +111,8 @@ typedef enum ag_purpose {
   AG_PURPOSE_ATTACK = 5,
   AG_PURPOSE_NOISE = 6,
   AG_PURPOSE_SYNTHETIC = 7,
-  AG_PURPOSE_TEST = 8
+  AG_PURPOSE_TEST = 8,
+  AG_PURPOSE_REFERENCES = 12
 } ag_purpose;
 
 /* Steps that a stream can be keyed by. */
@@ -281,6 +283,12 @@ typedef struct ag_option {
   const char *help; /* one line */
 } ag_option;
 
+/** Whether its value is the text itself and no number. */
+static inline bool ag_option_is_text(const ag_option *option)
+{
+  return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
+}
+
 typedef struct ag_kind {
   const char *name;         /* as in `kind: name` */
   const char *help;         /* one line */
@@ -312,6 +320,8 @@ size_t ag_settings_count(const ag_settings *settings, const char *name);
 bool ag_settings_flag(const ag_settings *settings, const char *name);
 const char *ag_settings_word(const ag_settings *settings, const char *name);
 bool ag_settings_has(const ag_settings *settings, const char *name);
+/** True where option i of one list has the same value in two settings, however it is written. */
+bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i);
 
 /** Reads "0.1", "5e-4" or "8/255"; fails with AG_BAD_JOB on anything else, on a
  *  zero denominator and on what is not finite. */

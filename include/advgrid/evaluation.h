@@ -7,12 +7,22 @@
 #include "advgrid/data.h"
 #include "advgrid/defense.h"
 
+/* What the first gradient that an attack asked for an image was. Files depend on the numbers;
+ * results from before it was noted have AG_GRADIENT_UNKNOWN, as have images of which none was asked
+ * for. */
+typedef enum ag_first_gradient {
+  AG_GRADIENT_UNKNOWN,
+  AG_GRADIENT_SOME, /* not all of it is zero */
+  AG_GRADIENT_ZERO
+} ag_first_gradient;
+
 /* One image under one attack. An image that is wrong from the start is not attacked: its
  * prediction, margin and distances are those of the clean image. Under an attack that finds
  * distances these are infinite where it found nothing. Stored as it is: 24 bytes. */
 typedef struct ag_outcome {
   uint32_t index; /* in the test set */
-  uint8_t label, clean_prediction, prediction, unused;
+  uint8_t label, clean_prediction, prediction;
+  uint8_t gradient;           /* an ag_first_gradient */
   float clean_margin, margin; /* z_label - max of the others */
   float linf, l2;             /* distances from the clean image */
 } ag_outcome;
@@ -41,13 +51,16 @@ typedef struct ag_summary {
 
 ag_summary ag_summarise(const ag_outcome *outcomes, size_t count);
 
+/* ---- attacking ------------------------------------------------------------------------ */
+
 /* Everything one thread needs to attack shards of one model. */
 typedef struct ag_evaluator ag_evaluator;
 
-/** network, defense, attack: borrowed. capacity: images of a shard. */
+/** network, defense, attack: borrowed. training: as ag_defended_create takes it. capacity: images
+ * of a shard. */
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
-                              const ag_entry *attack, size_t capacity, uint64_t seed,
-                              ag_evaluator **evaluator);
+                              const ag_images *training, const ag_entry *attack, size_t capacity,
+                              uint64_t seed, ag_evaluator **evaluator);
 void ag_evaluator_destroy(ag_evaluator **evaluator);
 /** See ag_workspace_listen. */
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events);
@@ -63,5 +76,77 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);
+
+/* ---- sanity gates --------------------------------------------------------------------- */
+
+/* What holds for the outcomes of any attack that works, on any defense that does not hide its
+ * gradients: Athalye et al. 2018 (arXiv:1802.00420), section 3.1, and Carlini et al. 2019
+ * (arXiv:1902.06705). In the order of their table. */
+typedef enum ag_gate_index {
+  AG_GATE_EPSILON_ZERO,   /* each image as without an attack */
+  AG_GATE_BOUNDS,         /* no perturbation beyond epsilon */
+  AG_GATE_EPSILON,        /* accuracy does not rise with it, under many gradients or none */
+  AG_GATE_EFFORT,         /* an attack with more steps, restarts or draws finds no less */
+  AG_GATE_ONE_STEP,       /* one gradient finds no more than many */
+  AG_GATE_LARGE_EPSILON,  /* many gradients and a large epsilon leave no more than guessing */
+  AG_GATE_ZERO_GRADIENTS, /* there is a gradient to follow */
+  AG_GATE_BLACK_BOX,      /* who sees no gradient finds no more than who sees many */
+  AG_GATES
+} ag_gate_index;
+
+typedef enum ag_gate_verdict {
+  AG_GATE_NOT_APPLICABLE,
+  AG_GATE_PASSED,
+  AG_GATE_FAILED
+} ag_gate_verdict;
+
+enum { AG_GATE_TEXT = 768 };
+
+/* A gate and what it found. Where two attacks or epsilons are compared, an image may by chance
+ * stand what is stronger and fall to what is weaker: no attack by gradients finds everything, and
+ * starts and noises are drawn. Such a gate fails where more images do so than the reverse, by the
+ * sign test at 1 %, shared among all its comparisons (Bonferroni): of jobs in which nothing is
+ * wrong at most one in a hundred fails it. */
+typedef struct ag_gate {
+  const char *name; /* in plain words; static */
+  ag_gate_verdict verdict;
+  size_t checks;     /* points, pairs of points, or images */
+  size_t exceptions; /* of them, significant or not, where some are allowed */
+  double least;      /* of the probabilities of all comparisons */
+  /* Failed: the point, and both numbers; where there are several, the first that broke a bound, or
+   * the least probable comparison. Not applicable: why not. */
+  char text[AG_GATE_TEXT];
+} ag_gate;
+
+typedef struct ag_gates {
+  ag_gate gates[AG_GATES];
+} ag_gates;
+
+/* A point that is done; all borrowed. */
+typedef struct ag_gate_point {
+  const ag_entry *attack; /* the same pointer for all of its epsilons */
+  double epsilon;
+  const char *epsilon_text;
+  const ag_outcome *outcomes; /* [count], of the same images in all points of a model */
+  size_t count;
+} ag_gate_point;
+
+/* A defended model with its points. */
+typedef struct ag_gate_model {
+  const char *name;
+  size_t classes, point_count;
+  const ag_gate_point *points;
+} ag_gate_model;
+
+/** gates: overwritten. Then any number of models, and the conclusion: verdicts and texts. */
+void ag_gates_start(ag_gates *gates);
+void ag_gates_take(ag_gates *gates, const ag_gate_model *model);
+void ag_gates_conclude(ag_gates *gates);
+/** "passed", "failed", "not applicable". */
+const char *ag_gate_verdict_text(ag_gate_verdict verdict);
+
+/** The exact one-sided sign test of paired outcomes (McNemar 1947): the probability of `more` or
+ *  more of more + less differences one way, where either way is as likely. */
+double ag_sign_test(size_t more, size_t less);
 
 #endif

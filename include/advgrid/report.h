@@ -8,6 +8,10 @@
  *  over all evaluated images; what is missing is "-", what failed "failed". */
 ag_status ag_report_table(const ag_ledger *ledger, ag_text *text);
 
+/** Appends the sanity gates, one a line: those that failed, those that passed, those that are not
+ *  applicable. Nothing where no point is done. */
+ag_status ag_report_gates(const ag_ledger *ledger, ag_text *text);
+
 /** Appends how far the folder's job is: models and units done, failed and left. */
 ag_status ag_report_status(const ag_ledger *ledger, ag_text *text);
 
@@ -19,11 +23,12 @@ ag_status ag_report_slurm(const ag_ledger *ledger, ag_text *text);
 
 /** Compares the results in two folders bit for bit: every dataset and attribute of results.h5 and
  *  of each models/NAME.h5, types and shapes included; not times, hosts, ranks, threads, versions
- *  and the like. Points are matched by defense, attack, epsilon and seed. Appends one line where
- *  all is equal; else the first difference (in the order job, training, models, samples, results,
- *  grid, others), how many more there are, and the kernels where these are not the same.
- *  Fails with AG_IO_ERROR, AG_BAD_STORE or AG_BAD_MODEL where a folder or a file is not there or
- *  damaged, also where neither folder has the file of a model that a complete job trained. */
+ *  and the like, nor the gates, which follow from the samples. Points are matched by defense,
+ * attack, epsilon and seed. Appends one line where all is equal; else the first difference (in the
+ * order job, training, models, samples, results, grid, others), how many more there are, and the
+ * kernels where these are not the same. Fails with AG_IO_ERROR, AG_BAD_STORE or AG_BAD_MODEL where
+ * a folder or a file is not there or damaged, also where neither folder has the file of a model
+ * that a complete job trained. */
 ag_status ag_verify(const char *first, const char *second, ag_text *text, bool *equal);
 
 #endif

@@ -16,13 +16,16 @@ typedef struct ag_run_request {
   const char *seed, *defense; /* the job's only one to run, as it writes or names it; NULL: all */
   size_t threads;             /* a rank; 0: as many as the rank may use without sharing a core */
   size_t ranks;               /* of the communicator; 0: as many as Slurm has tasks, if it has */
+  bool strict;                /* fail where a sanity gate does */
 } ag_run_request;
 
 /** Runs, or continues, a job: fails with AG_INVALID_ARGUMENT, before anything is touched, where the
  *  ranks are not those that were started or asked for; trains what is not trained, attacks what is
  * not attacked, and rebuilds results.h5. Collective over communicator; every rank passes the same
  * request. Fails with the status of what stopped it, on the rank where it happened, and with
- * AG_ELSEWHERE on the others; with AG_UNITS_FAILED where all was tried and some units failed. */
+ * AG_ELSEWHERE on the others; with AG_UNITS_FAILED where all was tried and some units failed, and
+ * of a strict request with AG_GATES_FAILED where all is done and a sanity gate failed: the results
+ * are written in either case. */
 ag_status ag_run(const ag_run_request *request, MPI_Comm communicator);
 
 /* ---- benchmark --------------------------------------------------------------------------- */

@@ -165,6 +165,10 @@ ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
 ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
                              size_t *count, ag_attack_cost *cost, double *seconds);
 
+/** The sanity gates of all points that are done. gates: overwritten. Fails with AG_OUT_OF_MEMORY.
+ */
+ag_status ag_ledger_gates(const ag_ledger *ledger, ag_gates *gates);
+
 /* ---- what a job is and reads ------------------------------------------------------------ */
 
 /** Reads and checks a job file. text, size: its bytes, owned by the caller, freed by ag_release.

@@ -190,6 +190,14 @@ bool ag_settings_has(const ag_settings *settings, const char *name)
   return ag_settings_word(settings, name)[0] != '\0';
 }
 
+bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i)
+{
+  const char *a = one->texts[i];
+  const char *b = other->texts[i];
+  if (ag_option_is_text(&one->options[i])) return strcmp(a, b) == 0;
+  return (a[0] == '\0') == (b[0] == '\0') && one->numbers[i] == other->numbers[i];
+}
+
 void ag_entry_start(ag_entry *entry, const ag_kind *kind)
 {
   memset(entry, 0, sizeof *entry);

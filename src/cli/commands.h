@@ -32,9 +32,9 @@ void ag_command_result_folder(const char *job_path, char folder[AG_PATH_SIZE]);
 /** Prints to standard output; fails with AG_IO_ERROR where that is full or closed. */
 ag_status ag_command_print(const ag_text *text);
 
-/** Appends the table of the result folder at path, of which `ledger` was read. */
+/** Appends table and gates of the result folder at path, of which `ledger` was read. */
 ag_status ag_command_append_table(const char *path, const ag_ledger *ledger, ag_text *text);
-/** Prints that table. */
+/** Prints both. */
 ag_status ag_command_print_table(const char *path);
 
 /* ---- a command's end on the ranks of MPI_COMM_WORLD; both are collective ---- */

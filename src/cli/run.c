@@ -18,12 +18,13 @@ static const char documentation[] =
     "  mpirun -n 2 advgrid run jobs/quickstart.yaml -d cifar-10-batches-bin -o results/cifar\n"
     "  advgrid run jobs/first.yaml --seed 2\n";
 
-enum { KEY_SEED = 256, KEY_DEFENSE, KEY_MACHINE }; /* options without a letter */
+enum { KEY_SEED = 256, KEY_DEFENSE, KEY_MACHINE, KEY_STRICT }; /* options without a letter */
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "the result folder (default: results/NAME for jobs/NAME.yaml)", 0},
     {"seed", KEY_SEED, "N", 0, "the job with this one of its seeds alone", 0},
     {"defense", KEY_DEFENSE, "NAME", 0, "the job with this one of its defenses alone", 0},
+    {"strict", KEY_STRICT, NULL, 0, "end with exit code 1 where a sanity gate failed", 0},
     {"data", 'd', "DIR", 0, "use the CIFAR-10 in DIR in the place of the job's dataset", 0},
     {"threads", 't', "N", 0, "threads of a rank (default: its share of the node's cores)", 0},
     {"machine", KEY_MACHINE, "FILE", 0,
@@ -40,6 +41,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
   case KEY_SEED: request->seed = argument; return 0;
   case KEY_DEFENSE: request->defense = argument; return 0;
   case KEY_MACHINE: request->machine = argument; return 0;
+  case KEY_STRICT: request->strict = true; return 0;
   case 'd': request->data_folder = argument; return 0;
   case 't': request->threads = ag_command_count(state, "threads", argument, 1024); return 0;
   case 'n': request->ranks = ag_command_count(state, "ranks", argument, 1000000); return 0;
@@ -69,8 +71,9 @@ static void default_folder(ag_run_request *request, char folder[AG_PATH_SIZE])
 /* Prints the table or what failed, and agrees on the exit code of the whole job. */
 static int finish(ag_status status, int rank, const char *folder)
 {
+  const bool finished = status == AG_OK || status == AG_UNITS_FAILED || status == AG_GATES_FAILED;
   ag_ranks_say_failure(status, rank);
-  if (rank == 0 && (status == AG_OK || status == AG_UNITS_FAILED)) {
+  if (rank == 0 && finished) {
     const ag_status printed = ag_command_print_table(folder);
     if (printed != AG_OK) {
       ag_log("%s", ag_message());

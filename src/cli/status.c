@@ -7,6 +7,7 @@
 static const char documentation[] =
     "Print how far the job in a result folder is, from its journal; also while it runs, and from"
     " any machine that sees the folder. Where Slurm ran it last, also what squeue says of that job."
+    " Then what the sanity gates say of the points that are done."
     "\v"
     "  advgrid status results/quickstart\n";
 
@@ -35,6 +36,9 @@ int ag_command_status(int argc, char **argv)
   if (status == AG_OK) status = ag_command_print(&text);
   ag_text_clear(&text);
   if (status == AG_OK) status = ag_report_slurm(folder.ledger, &text); /* which may have to wait */
+  if (status == AG_OK && text.length > 0) status = ag_command_print(&text);
+  ag_text_clear(&text);
+  if (status == AG_OK) status = ag_report_gates(folder.ledger, &text);
   if (status == AG_OK && text.length > 0) status = ag_command_print(&text);
   if (status != AG_OK) ag_log("%s", ag_message());
   ag_text_clear(&text);

@@ -1,4 +1,4 @@
-/* The table of a result folder, which a run and a merge end with. */
+/* The table of a result folder and its sanity gates, which a run and a merge end with. */
 #include "advgrid/report.h"
 #include "cli/commands.h"
 
@@ -7,6 +7,7 @@ ag_status ag_command_append_table(const char *path, const ag_ledger *ledger, ag_
   ag_status status = AG_OK;
   AG_TRY(ag_text_append(text, "\n"));
   AG_TRY(ag_report_table(ledger, text));
+  AG_TRY(ag_report_gates(ledger, text));
   AG_TRY(ag_text_append(text, "\n%s/results.h5\n", path));
 cleanup:
   return status;

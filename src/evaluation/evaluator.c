@@ -1,5 +1,6 @@
 /* One thread's attacks on shards: clean logits, the attack on what is classified correctly,
- * a fresh measure of every perturbation, and fresh logits as the verdict. */
+ * a fresh measure of every perturbation, and fresh logits as the verdict. On the way it notes
+ * whether there was a gradient to follow. */
 #include "advgrid/evaluation.h"
 
 #include <assert.h>
@@ -10,6 +11,8 @@ struct ag_evaluator {
   const ag_entry *attack;
   ag_defended *defended;
   const ag_target *target;
+  ag_target watched;    /* the same for the attack: its gradients are looked at */
+  ag_outcome *outcomes; /* of the shard in hand */
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
   uint8_t *labels;
@@ -22,9 +25,46 @@ static size_t scratch_floats(const ag_entry *attack, const ag_target *target)
   return ag_attack_of(attack)->scratch_floats(&attack->settings, target);
 }
 
+/* ---- gradients that an attack asks for --------------------------------------------------------
+ */
+
+static bool is_zero(const float *values, size_t count)
+{
+  size_t i = 0;
+  while (i < count && values[i] == 0)
+    ++i;
+  return i == count;
+}
+
+/* Notes of each image whether the first gradient was all zero: at the clean image, or where the
+ * attack starts. The images of a shard follow each other, so that the sample says the row. */
+static void watched_gradient(void *context, const ag_attack_images *images, uint32_t step,
+                             ag_attack_loss loss, float *logits, float *gradient)
+{
+  const ag_evaluator *evaluator = context;
+  const ag_target *target = evaluator->target;
+  const size_t floats = ag_shape_floats(target->shape);
+  target->gradient(target->context, images, step, loss, logits, gradient);
+  for (size_t i = 0; i < images->count; ++i) {
+    ag_outcome *outcome = &evaluator->outcomes[images->samples[i] - evaluator->outcomes->index];
+    if (outcome->gradient != AG_GRADIENT_UNKNOWN) continue;
+    outcome->gradient = is_zero(gradient + i * floats, floats) ? AG_GRADIENT_ZERO
+                                                               : AG_GRADIENT_SOME;
+  }
+}
+
+static void watched_logits(void *context, const ag_attack_images *images, uint32_t step,
+                           float *logits)
+{
+  const ag_evaluator *evaluator = context;
+  evaluator->target->logits(evaluator->target->context, images, step, logits);
+}
+
+/* ---- the evaluator -------------------------------------------------------------------------- */
+
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
-                              const ag_entry *attack, size_t capacity, uint64_t seed,
-                              ag_evaluator **out)
+                              const ag_images *training, const ag_entry *attack, size_t capacity,
+                              uint64_t seed, ag_evaluator **out)
 {
   ag_status status = AG_OK;
   ag_evaluator *evaluator = NULL;
@@ -33,10 +73,14 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   *out = evaluator;
   evaluator->attack = attack;
   evaluator->seed = seed;
-  AG_TRY(ag_defended_create(defense, network, capacity, seed, &evaluator->defended));
+  AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
   const ag_target *target = ag_defended_target(evaluator->defended);
   const size_t floats = ag_shape_floats(target->shape);
   evaluator->target = target;
+  evaluator->watched = *target;
+  evaluator->watched.context = evaluator;
+  evaluator->watched.logits = watched_logits;
+  evaluator->watched.gradient = watched_gradient;
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->pixels));
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->adversarial));
   AG_TRY(ag_allocate(capacity * target->stride, sizeof(float), &evaluator->logits));
@@ -77,12 +121,12 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                             .stride = ag_network_logit_stride(network),
                             .capacity = capacity};
   const size_t image = ag_shape_floats(target.shape);
-  const size_t images = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1 ? 3
-                                                                                              : 2;
-  return ag_workspace_bytes(network, capacity) +
-         (capacity * (images * image + 2 * target.stride) + scratch_floats(attack, &target)) *
-             sizeof(float);
+  return ag_defended_bytes(defense, network, capacity) +
+         (capacity * (2 * image + target.stride) + scratch_floats(attack, &target)) * sizeof(float);
 }
+
+/* ---- one shard --------------------------------------------------------------------------------
+ */
 
 /* Margin and prediction by one image's logits; without them no verdict can be given. */
 static ag_status judge(const ag_evaluator *evaluator, const float *logits,
@@ -182,9 +226,10 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
 
   const size_t correct = pack_correct(evaluator, count, outcomes);
   if (correct == 0) return AG_OK;
+  evaluator->outcomes = outcomes;
   ag_attack_call call = {
       .settings = &evaluator->attack->settings,
-      .target = target,
+      .target = &evaluator->watched,
       .threat = ag_attack_threat(evaluator->attack, epsilon),
       .seed = evaluator->seed,
       .images = {evaluator->pixels, evaluator->labels, evaluator->samples, correct},

@@ -11,19 +11,6 @@ static const char *const version = "advgrid-2";
 static const char *const dataset_place = "path";
 static const char *const model_place = "file";
 
-static bool is_text(const ag_option *option)
-{
-  return option->type == AG_OPTION_WORD || option->type == AG_OPTION_TEXT;
-}
-
-bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i)
-{
-  const char *a = one->texts[i];
-  const char *b = other->texts[i];
-  if (is_text(&one->options[i])) return strcmp(a, b) == 0;
-  return (a[0] == '\0') == (b[0] == '\0') && one->numbers[i] == other->numbers[i];
-}
-
 bool ag_entry_is_same(const ag_entry *one, const ag_entry *other)
 {
   if (one->kind != other->kind) return false;
@@ -49,7 +36,7 @@ static ag_status append_settings(ag_text *text, const ag_settings *settings, con
     if (without != NULL && strcmp(option->name, without) == 0) continue;
     if (option->late && ag_value_is_same(settings, &initial, i)) continue;
     AG_TRY(ag_text_append(text, "%s=", option->name));
-    if (value[0] != '\0' && is_text(option)) {
+    if (value[0] != '\0' && ag_option_is_text(option)) {
       AG_TRY(ag_text_append(text, "%zu:%s", strlen(value), value));
     } else if (value[0] != '\0') {
       AG_TRY(ag_text_append(text, "%.17g", settings->numbers[i] + 0.0));

@@ -4,8 +4,6 @@
 
 #include "advgrid/plan.h"
 
-/** True where option i of one list has the same value in two settings, however it is written. */
-bool ag_value_is_same(const ag_settings *one, const ag_settings *other, size_t i);
 /** True where two entries mean the same, whatever their names and however values are written. */
 bool ag_entry_is_same(const ag_entry *one, const ag_entry *other);
 

@@ -98,6 +98,7 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_defense_layers(defense, &job->model, dataset->classes, &out->layers));
   out->layers.kernels = ag_kernel_choice_of(&job->kernels);
   AG_TRY(ag_plan_network(plan, &out->layers, &network));
+  AG_TRY(ag_defense_check(defense, network, dataset->training.count));
   const ag_flops pass = ag_network_flops(network);
   out->pass = pass;
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));

@@ -227,6 +227,13 @@ static bool is_within(const char *name, const char *above)
   return strncmp(name, above, length) == 0 && name[length] == '/';
 }
 
+/* At the root alone: elsewhere the name is a path. The gates follow from what is compared, and
+ * results of before there were any are still results. */
+static bool is_passed_over(const ag_file_pair *pair, const char *name)
+{
+  return ag_is_circumstance(name) || (pair->points != NULL && strcmp(name, "gates") == 0);
+}
+
 /* What lies in a group that one file has alone is no further difference. */
 static ag_status compare_listed(const ag_file_pair *pair, const ag_names *names)
 {
@@ -236,7 +243,7 @@ static ag_status compare_listed(const ag_file_pair *pair, const ag_names *names)
     const ag_place_name *name = &names->entries[i];
     const ag_place place = {pair, name->text, NULL};
     if (passed != NULL && is_within(name->text, passed)) continue;
-    const bool skipped = ag_is_circumstance(name->text); /* at the root alone: elsewhere a path */
+    const bool skipped = is_passed_over(pair, name->text);
     if (name->where == AG_IN_BOTH && !skipped) {
       status = compare_objects(&place);
       continue;

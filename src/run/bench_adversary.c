@@ -26,7 +26,7 @@ static ag_status create_lane(const ag_network *network, size_t shard, lane *one)
   ag_entry none;
   const size_t floats = shard * ag_shape_floats(ag_network_input(network));
   ag_entry_start(&none, ag_kind_find(ag_defense_table, "none"));
-  AG_TRY(ag_defended_create(&none, network, shard, 1, &one->defended));
+  AG_TRY(ag_defended_create(&none, network, NULL, shard, 1, &one->defended));
   AG_TRY(ag_allocate(floats, sizeof(float), &one->clean));
   AG_TRY(ag_allocate(floats, sizeof(float), &one->gradient));
   AG_TRY(ag_allocate(shard * ag_network_logit_stride(network), sizeof(float), &one->logits));

@@ -17,12 +17,27 @@ static ag_status work(ag_session *session)
   return ag_ranks_agree(session->team.communicator, status);
 }
 
+/* What the request is strict about, once the results are there. */
+static ag_status check_gates(const ag_session *session)
+{
+  ag_gates gates;
+  size_t failed = 0;
+  if (!session->request->strict) return AG_OK;
+  const ag_status status = ag_ledger_gates(session->ledger, &gates);
+  if (status != AG_OK) return status;
+  for (size_t i = 0; i < AG_GATES; ++i)
+    failed += gates.gates[i].verdict == AG_GATE_FAILED;
+  if (failed == 0) return AG_OK;
+  return ag_fail(AG_GATES_FAILED, "%zu sanity gate%s failed", failed, ag_plural(failed, "", "s"));
+}
+
 static ag_status write_results(ag_session *session)
 {
   if (session->team.rank != 0) return AG_OK;
   ag_meter_end(&session->meter);
   const ag_status status = ag_session_write_results(session);
-  if (status != AG_OK || session->failures == 0) return status;
+  if (status != AG_OK) return status;
+  if (session->failures == 0) return check_gates(session);
   return ag_fail(AG_UNITS_FAILED, "%zu models or units failed; run the command again to retry",
                  session->failures);
 }

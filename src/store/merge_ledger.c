@@ -71,11 +71,13 @@ static bool is_same_epoch(const ag_epoch *one, const ag_epoch *other)
   return one->epoch == other->epoch && same_bits(a, b, sizeof a);
 }
 
+/* An older folder does not say what the first gradient was. */
 static bool is_same_outcome(const ag_outcome *one, const ag_outcome *other)
 {
   ag_outcome a = *one;
   ag_outcome b = *other;
-  a.unused = b.unused = 0;
+  if (a.gradient == AG_GRADIENT_UNKNOWN) a.gradient = b.gradient;
+  if (b.gradient == AG_GRADIENT_UNKNOWN) b.gradient = a.gradient;
   return same_bits(&a, &b, sizeof a);
 }
 

@@ -37,6 +37,9 @@ ag_status ag_results_table(hid_t parent, const char *name, const ag_rows *rows);
 /** Writes each column (numbers alone) as a dataset folder/NAME. */
 ag_status ag_results_columns(hid_t parent, const char *folder, const ag_rows *rows);
 
+/** Writes /gates, what ag_ledger_gates finds: a gate a row. */
+ag_status ag_results_gates(hid_t file, const ag_ledger *ledger);
+
 /* ---- points and the grid ------------------------------------------------------- */
 
 /* A row of /results. */

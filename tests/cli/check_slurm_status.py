@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.runner import check, job, main  # noqa: E402
+from support.runner import check, job, main, status_lines  # noqa: E402
 
 JOB = {"SLURM_JOB_ID": "41"}
 ELEMENT = {"SLURM_JOB_ID": "43", "SLURM_ARRAY_JOB_ID": "41", "SLURM_ARRAY_TASK_ID": "2",
@@ -39,7 +39,7 @@ def arguments(program, name):
 
 def line(program):
     """What is said of Slurm; the rest is as ever."""
-    lines = program.run("status", "out").out.splitlines()
+    lines = status_lines(program, "out")
     check(len(lines) == 5 and "100.0 % of the estimated work" in lines[0] and
           lines[3].startswith("run 1   started "), f"{lines}")
     check(lines[4].startswith("slurm    job "), f"{lines}")
@@ -108,14 +108,14 @@ def of_a_merged_folder_nothing_is_asked(program):
     folder(program, ELEMENT)
     program.run("merge", "one", "out", "-o", "merged")
     command(program, "squeue", "")
-    lines = program.run("status", "merged").out.splitlines()
+    lines = status_lines(program, "merged")
     check(len(lines) == 4 and not os.path.exists(program.path("squeue.arguments")), f"{lines}")
 
 
 def without_slurm_nothing_is_asked(program):
     folder(program, {})
     command(program, "squeue", "")
-    lines = program.run("status", "out").out.splitlines()
+    lines = status_lines(program, "out")
     check(len(lines) == 4 and not os.path.exists(program.path("squeue.arguments")), f"{lines}")
 
 

@@ -85,6 +85,87 @@ static void summary_counts_by_hand(void **state)
   assert_number_close(got.interval.high, want.high, 0, 1e-15);
 }
 
+/* Found near, found on epsilon, found beyond, not found, wrong from the start. */
+static const ag_outcome distances[] = {
+    {.label = 1,
+     .clean_prediction = 1,
+     .prediction = 2,
+     .clean_margin = 3,
+     .margin = -1,
+     .linf = 0.5F,
+     .l2 = 0.25F},
+    {.label = 1,
+     .clean_prediction = 1,
+     .prediction = 2,
+     .clean_margin = 3,
+     .margin = -1,
+     .linf = 0.1F,
+     .l2 = 0.5F},
+    {.label = 1,
+     .clean_prediction = 1,
+     .prediction = 2,
+     .clean_margin = 3,
+     .margin = -1,
+     .linf = 0.1F,
+     .l2 = 0.75F},
+    {.label = 1,
+     .clean_prediction = 1,
+     .prediction = 1,
+     .clean_margin = 3,
+     .margin = 3,
+     .linf = INFINITY,
+     .l2 = INFINITY},
+    {.label = 1, .clean_prediction = 4, .prediction = 4, .clean_margin = -2, .margin = -2},
+};
+enum { DISTANCES = sizeof distances / sizeof *distances };
+
+static void distances_say_who_stands_at_an_epsilon(void **state)
+{
+  (void)state;
+  static const struct {
+    double epsilon;
+    size_t standing;
+  } cases[] = {{0, 4}, {0.2, 4}, {0.25, 3}, {0.5, 2}, {0.7, 2}, {0.75, 1}, {1000, 1}};
+  ag_entry cw;
+  ag_entry_start(&cw, ag_kind_find(ag_attack_table, "cw"));
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; ++c) {
+    ag_outcome at[DISTANCES];
+    memcpy(at, distances, sizeof at);
+    ag_outcomes_at(&cw, cases[c].epsilon, at, DISTANCES);
+    const ag_summary got = ag_summarise(at, DISTANCES);
+    assert_int_equal(got.clean_correct, 4);
+    assert_int_equal(got.robust_correct, cases[c].standing);
+    /* Of what was found, whatever epsilon is. */
+    assert_number_close(got.mean_l2, 0.5, 0, 1e-6);
+    assert_number_close(got.mean_linf, 0.7 / 3, 0, 1e-6);
+    assert_number_close(got.max_linf, 0.5, 0, 1e-6);
+    for (size_t i = 0; i < DISTANCES; ++i) {
+      const bool stands = i < 4 && at[i].prediction == 1;
+      assert_true(at[i].margin == (stands ? 3 : distances[i].margin));
+      assert_true(at[i].l2 == distances[i].l2 && at[i].linf == distances[i].linf);
+    }
+  }
+}
+
+static void verdicts_are_left_as_they_are(void **state)
+{
+  (void)state;
+  ag_entry pgd;
+  ag_outcome at[5];
+  ag_entry_start(&pgd, ag_kind_find(ag_attack_table, "pgd"));
+  memcpy(at, by_hand, sizeof at);
+  ag_outcomes_at(&pgd, 0.001, at, 5);
+  assert_memory_equal(at, by_hand, sizeof at);
+}
+
+static void summary_where_nothing_is_found(void **state)
+{
+  (void)state;
+  const ag_summary got = ag_summarise(distances + 3, 2);
+  assert_int_equal(got.robust_correct, 1);
+  assert_true(got.mean_linf == 0 && got.max_linf == 0 && got.mean_l2 == 0);
+}
+
 static void summary_where_nothing_is_right(void **state)
 {
   (void)state;
@@ -113,6 +194,9 @@ int main(void)
       cmocka_unit_test(wilson_ends_solve_its_equation),
       cmocka_unit_test(wilson_of_nothing_says_nothing),
       cmocka_unit_test(summary_counts_by_hand),
+      cmocka_unit_test(distances_say_who_stands_at_an_epsilon),
+      cmocka_unit_test(verdicts_are_left_as_they_are),
+      cmocka_unit_test(summary_where_nothing_is_found),
       cmocka_unit_test(summary_where_nothing_is_right),
       cmocka_unit_test(summary_of_no_images),
   };

@@ -337,14 +337,14 @@ def later_groups(program):
             file[name] = numpy.full((2, 4, 4, 3), pixel, "f4")
             table = numpy.array([("monotone", True, verdict)],
                                 [("gate", h5py.string_dtype()), ("held", "?"), ("verdict", "f8")])
-            file["gates"] = table
+            file["notes"] = table
         return change
     pair(program, results=add(0.5, 0.25))
     check_different(program, ("/examples: only in b",), "and 1 more: others 1")
     for verdict, pixel, expected in ((0.5, 0.25, None),
                                      (0.5, 0.125, (f"/{name}[0, 0, 0, 0] {point(row)}: 0.25 in a, "
                                                    "0.125 in b",)),
-                                     (0.75, 0.25, ("/gates row 0 (gate monotone), verdict: 0.5 in "
+                                     (0.75, 0.25, ("/notes row 0 (gate monotone), verdict: 0.5 in "
                                                    "a, 0.75 in b",))):
         pair(program, results=add(verdict, pixel))
         with h5py.File(program.path("a", "results.h5"), "r+") as file:
@@ -354,6 +354,20 @@ def later_groups(program):
         else:
             check_different(program, expected,
                             "and 95 more: others 95" if pixel != 0.25 else None)
+
+
+def gates_are_no_difference(program):
+    """They follow from the samples; older results have none."""
+    def other(file):
+        check(len(file["gates"]) > 0, "no gates")
+        set_column("gates", 0, "verdict", b"failed")(file)
+    pair(program, results=other)
+    check_equal(program)
+    def none(file):
+        del file["gates"]
+    pair(program, results=none)
+    check_equal(program)
+    check_equal(program, "b", "a")
 
 
 def first_is_the_cause(program):
@@ -466,7 +480,7 @@ try:
           loss_of_an_epoch, bit_of_a_parameter,
           zeros_and_nans_are_bits, cell_of_the_grid, text_of_the_job, other_attributes,
           missing_model, missing_samples, missing_row, lone_defense, other_shapes_and_types,
-          later_groups, first_is_the_cause, folders_that_are_none, damaged_files_are_named,
+          later_groups, gates_are_no_difference, first_is_the_cause, folders_that_are_none, damaged_files_are_named,
           damaged_chunk_is_named, column_outside_its_row_is_refused,
           model_of_a_complete_job_is_missing, lists_are_refused])
 finally:

@@ -8,7 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import Cluster
-from support.runner import check, job, main, require
+from support.runner import check, job, main, require, status_lines
 
 require("h5py")
 
@@ -62,7 +62,7 @@ def fewer_ranks_that_are_meant(program):
     check_provenance(program, log, ranks=2, slurm_job_id=fields["JobId"],
                      slurm_array_job_id=number, slurm_array_task_id="3",
                      slurm_nodes=fields["NodeList"], slurm_restart_count=0)
-    status = program.run("status", "out").out.splitlines()[-1]
+    status = status_lines(program, "out")[-1]
     check(status == f"slurm    job {number}_3: COMPLETED on {fields['NodeList']}", status)
 
 

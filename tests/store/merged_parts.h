@@ -15,6 +15,7 @@ typedef struct making {
   uint64_t other_model; /* added to what the parameters are drawn from */
   float other_margin;   /* added to the first outcome of the first unit */
   uint64_t other_cost;  /* added to the first unit's gradients */
+  uint8_t gradient;     /* of all outcomes, an ag_first_gradient */
   double other_loss;    /* added to the first epoch's */
   double seconds;       /* of everything */
   uint8_t images;       /* in the place of the usual digest of the images; 0: that */
@@ -76,6 +77,7 @@ static inline void put_outcomes(ag_journal *journal, const ag_unit *unit, const 
   for (size_t i = 0; i < unit->count; ++i) {
     done.outcomes[i] = (ag_outcome){.index = (uint32_t)(unit->first + i),
                                     .label = unit->key.bytes[i % AG_DIGEST_SIZE] % 10,
+                                    .gradient = how->gradient,
                                     .margin = (float)unit->key.bytes[1]};
   }
   if (first) done.outcomes[0].margin += how->other_margin;

@@ -77,6 +77,14 @@ def check_grid(grid, frame):
         check(accuracy[place] == row.robust_accuracy, f"grid at {place}")
 
 
+def check_gates(table):
+    check(table.dtype.names == ("gate", "verdict", "text"), f"columns of the gates: {table.dtype}")
+    rows = [[text.decode() for text in row] for row in table]
+    check(len({row[0] for row in rows}) == 8, f"gates {rows}")
+    for _, verdict, text in rows:
+        check(verdict in ("passed", "failed", "not applicable") and text, f"gates {rows}")
+
+
 def main():
     with h5py.File(sys.argv[1], "r") as file:
         frame = pandas.DataFrame(file["results"][:])
@@ -87,6 +95,7 @@ def main():
         check(len(frame) == int(sys.argv[2]), f"{len(frame)} rows; expected {sys.argv[2]}")
         check_root(file)
         check_grid(file["grid"], frame)
+        check_gates(file["gates"][:])
         for row in frame.itertuples():
             check_samples(file["samples"][row.key.decode()], row)
         done = (file["grid/status"][:] == DONE).all()

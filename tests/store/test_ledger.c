@@ -288,6 +288,36 @@ static void outcomes(void **state)
   finish(&both);
 }
 
+/* Points of an attack that finds distances share their units, and see them at their epsilons. */
+static void distances(void **state)
+{
+  (void)state;
+  fixture both = {.small = small_plan_create()};
+  ag_entry_start(&both.small->attacks[1], ag_kind_find(ag_attack_table, "cw"));
+  both.small->epsilons[0].value = 0.9;
+  both.small->epsilons[1].value = 3;
+  both.small->points[3].first_unit = both.small->points[2].first_unit;
+  assert_int_equal(ag_ledger_create(&both.small->plan, &both.ledger), AG_OK);
+  take_unit_done(both.ledger, 4);
+  assert_int_equal(ag_ledger_point(both.ledger, 3), AG_PROGRESS_MISSING);
+  take_unit_done(both.ledger, 5);
+  for (size_t point = 2; point < 4; ++point) {
+    ag_outcome *all = NULL;
+    size_t count = 0;
+    ag_attack_cost cost;
+    double seconds = 0;
+    assert_int_equal(ag_ledger_outcomes(both.ledger, point, &all, &count, &cost, &seconds), AG_OK);
+    assert_int_equal(count, PLAN_IMAGES);
+    assert_int_equal(cost.gradients, 20);
+    /* Images 1 and 3 fell, so far away as their number says. */
+    assert_int_equal(all[1].prediction, point == 2 ? 1 : 9);
+    assert_int_equal(all[3].prediction, point == 2 ? 3 : 9);
+    assert_true(all[3].margin == (point == 2 ? 1.5F : -0.25F) && all[3].l2 == 3);
+    ag_release(&all);
+  }
+  finish(&both);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -304,6 +334,7 @@ int main(void)
       cmocka_unit_test(refused),
       cmocka_unit_test(shared_key),
       cmocka_unit_test(outcomes),
+      cmocka_unit_test(distances),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

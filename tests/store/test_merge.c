@@ -56,14 +56,16 @@ static void seeds_are_joined(void **state)
   assert_int_equal(ag_live_blocks(), 0);
 }
 
-/* What several have is taken once, whoever did it, when, and in what time. */
+/* What several have is taken once, whoever did it, when, and in what time, and whether or not it
+ * was noted what the gradients were. */
 static void common_work_is_taken_once(void **state)
 {
   (void)state;
   char *folder = folder_create();
   make_part(folder, "a", &(parts){.seeds = "seeds: [1, 2]"}, &(making){.seconds = 5, .ranks = 3});
   make_part(folder, "b", &(parts){.seeds = "seeds: [2, 3]"}, &(making){.seconds = 7, .left = 40});
-  make_part(folder, "c", &(parts){.seeds = "seeds: [1, 2]"}, &(making){.seconds = 9});
+  make_part(folder, "c", &(parts){.seeds = "seeds: [1, 2]"},
+            &(making){.seconds = 9, .gradient = AG_GRADIENT_SOME});
   expect_merged(folder, "b a c");
   expect_records(folder, AG_RECORD_MODEL, 6);
   expect_records(folder, AG_RECORD_EPOCH, (size_t)6 * EPOCHS);

@@ -33,6 +33,17 @@ static void conflicts_are_refused(void **state)
   expect_conflict(&(making){.other_model = 1}, "model 'none'");
 }
 
+static void other_gradients(void **state)
+{
+  (void)state;
+  char *folder = folder_create();
+  make_part(folder, "a", &(parts){0}, &(making){.gradient = AG_GRADIENT_SOME});
+  make_part(folder, "b", &(parts){0}, &(making){.gradient = AG_GRADIENT_ZERO});
+  expect_refused(folder, "a b", AG_INVALID_ARGUMENT, "has other outcomes than");
+  folder_remove(folder);
+  assert_int_equal(ag_live_blocks(), 0);
+}
+
 /* Units of a folder that attacked another model than another folder has trained. */
 static void units_of_another_model(void **state)
 {
@@ -196,9 +207,13 @@ static void the_output_must_be_new(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(conflicts_are_refused),  cmocka_unit_test(units_of_another_model),
-      cmocka_unit_test(other_jobs_are_refused), cmocka_unit_test(torn_journal_is_read_and_left),
-      cmocka_unit_test(damage_is_refused),      cmocka_unit_test(other_folders_are_refused),
+      cmocka_unit_test(other_gradients),
+      cmocka_unit_test(conflicts_are_refused),
+      cmocka_unit_test(units_of_another_model),
+      cmocka_unit_test(other_jobs_are_refused),
+      cmocka_unit_test(torn_journal_is_read_and_left),
+      cmocka_unit_test(damage_is_refused),
+      cmocka_unit_test(other_folders_are_refused),
       cmocka_unit_test(the_output_must_be_new),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

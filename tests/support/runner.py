@@ -135,6 +135,11 @@ class Program:
 REFERENCES = {}
 
 
+def status_lines(program, folder):
+    """What `advgrid status` says, but for the sanity gates."""
+    return program.run("status", folder).out.split("\nsanity gates\n")[0].splitlines()
+
+
 def check_same_as_alone(program, text, got):
     """The folder verifies against one of the same job that was run once and left alone; a script
     runs each such job once."""
