@@ -1,53 +1,9 @@
 /* The evaluator: who is attacked, what an attack may do, and by which draws it is judged. The
  * attacks here are rows made by hand, which break their bounds or look where they may not. */
-#include "support/networks.h"
-
-#include "advgrid/evaluation.h"
-
-enum { IMAGES = 12, CLASSES = 10, SIDE = 8, PIXELS = SIDE * SIDE, LOOKS = 64 };
-static const ag_shape shape = {SIDE, SIDE, 3};
+#include "evaluation/attacked.h"
 
 /* BLAS rounds a product's rows by how many there are: margins move by this much in company. */
 static const double ROUNDING = 1e-5;
-
-/* What the attacks made by hand saw last, and where they break their bounds. */
-static struct {
-  size_t calls, images;
-  uint32_t samples[IMAGES];
-  uint8_t labels[IMAGES];
-  uint32_t victim; /* sample */
-  float value;     /* written into its pixel 5 */
-  float margins[LOOKS][IMAGES];
-} seen;
-
-static size_t scratch_floats(const ag_settings *settings, const ag_target *target)
-{
-  (void)settings;
-  return target->capacity * target->stride;
-}
-
-static ag_attack_cost no_cost(const ag_settings *settings)
-{
-  (void)settings;
-  return (ag_attack_cost){0};
-}
-
-/* Leaves the images as they are and notes them; the victim gets a value. */
-static void run_by_hand(ag_attack_call *call)
-{
-  const size_t floats = ag_shape_floats(call->target->shape);
-  ++seen.calls;
-  seen.images += call->images.count;
-  memcpy(call->adversarial, call->images.pixels, call->images.count * floats * sizeof(float));
-  for (size_t i = 0; i < call->images.count; ++i) {
-    seen.samples[i] = call->images.samples[i];
-    seen.labels[i] = call->images.labels[i];
-    if (call->images.samples[i] == seen.victim) {
-      call->adversarial[i * floats + 41] = seen.value;
-    }
-  }
-  call->cost.gradients += 7;
-}
 
 /* Looks at the clean images in as many steps as an attack would. */
 static void run_looking(ag_attack_call *call)
@@ -71,87 +27,6 @@ static const ag_attack looking = {.kind = {.name = "looking"},
                                   .scratch_floats = scratch_floats,
                                   .cost = no_cost,
                                   .run = run_looking};
-
-/* Says that it finds distances, and moves the victim's pixel as far as it likes. */
-static const ag_attack boaster = {.kind = {.name = "boaster"},
-                                  .finds = AG_FINDS_DISTANCE,
-                                  .scratch_floats = scratch_floats,
-                                  .cost = no_cost,
-                                  .run = run_by_hand};
-
-/* ---- images whose labels are the network's predictions, but for every third --------------- */
-
-typedef struct fixture {
-  ag_network *network;
-  ag_images images;
-  uint8_t pixels[IMAGES * PIXELS * 3], labels[IMAGES];
-  ag_entry defense, attack;
-  ag_outcome outcomes[IMAGES];
-  ag_attack_cost cost;
-} fixture;
-
-static bool is_wrong(size_t image)
-{
-  return image % 3 == 1;
-}
-
-static fixture *start(network_wish wish, const char *defense)
-{
-  fixture *f = (fixture *)test_bytes(sizeof *f);
-  memset(&seen, 0, sizeof seen);
-  seen.victim = UINT32_MAX;
-  wish.shape = shape;
-  wish.classes = CLASSES;
-  f->network = network_by_hand(wish);
-  ag_random random = ag_random_stream(4, AG_PURPOSE_TEST, 0, 0);
-  for (size_t i = 0; i < sizeof f->pixels; ++i)
-    f->pixels[i] = (uint8_t)(20 + ag_random_below(&random, 200)); /* 8/255 from 0 and from 1 */
-  f->images = (ag_images){IMAGES, f->pixels, f->labels};
-  ag_entry_start(&f->defense, ag_kind_find(ag_defense_table, defense));
-
-  float *pixels = test_floats((size_t)IMAGES * PIXELS * 8);
-  uint32_t samples[IMAGES];
-  for (uint32_t i = 0; i < IMAGES; ++i)
-    samples[i] = i;
-  ag_shard_fill(&f->images, shape, NULL, 0, IMAGES, pixels, f->labels);
-  network_predict(f->network, pixels, IMAGES, samples, f->labels);
-  for (size_t i = 0; i < IMAGES; ++i) {
-    if (is_wrong(i)) f->labels[i] = (uint8_t)((f->labels[i] + 1) % CLASSES);
-  }
-  free(pixels);
-  return f;
-}
-
-static void stop(fixture *f)
-{
-  ag_network_destroy(&f->network);
-  free(f);
-}
-
-/* Evaluates images first .. first + count - 1 in shards of `capacity`. */
-static ag_status evaluate(fixture *f, const ag_kind *attack, size_t capacity, double epsilon,
-                          size_t first, size_t count)
-{
-  ag_evaluator *evaluator = NULL;
-  ag_status status = AG_OK;
-  ag_entry_start(&f->attack, attack);
-  assert_int_equal(
-      ag_evaluator_create(&f->defense, f->network, NULL, &f->attack, capacity, 9, &evaluator),
-      AG_OK);
-  for (size_t done = 0; done < count && status == AG_OK; done += capacity) {
-    const size_t left = count - done;
-    status = ag_evaluate_shard(evaluator, &f->images, first + done,
-                               left < capacity ? left : capacity, epsilon,
-                               f->outcomes + first + done, &f->cost);
-  }
-  ag_evaluator_destroy(&evaluator);
-  return status;
-}
-
-static const ag_kind *kind(const char *name)
-{
-  return ag_kind_find(ag_attack_table, name);
-}
 
 /* ---- who is attacked ------------------------------------------------------------------------ */
 
@@ -382,54 +257,6 @@ static void judged_on_draws_no_attack_saw(void **state)
   }
 }
 
-/* An attack that finds distances has no bound, but a success that the fresh logits do not confirm
- * is none: nothing was found, neither where a pixel moved nor where none did. */
-static void distances_are_confirmed(void **state)
-{
-  (void)state;
-  fixture *f = start((network_wish){0}, "none");
-  seen.victim = 3;
-  seen.value = 1;
-  assert_int_equal(evaluate(f, &boaster.kind, IMAGES, 0, 0, IMAGES), AG_OK);
-  size_t found = 0;
-  for (size_t i = 0; i < IMAGES; ++i) {
-    const ag_outcome *outcome = &f->outcomes[i];
-    const bool fell = !is_wrong(i) && outcome->prediction != outcome->label;
-    const bool none = !is_wrong(i) && !fell;
-    assert_true(none == (isinf(outcome->l2) && isinf(outcome->linf)));
-    found += fell;
-    if (is_wrong(i)) assert_true(outcome->l2 == 0 && outcome->linf == 0);
-  }
-  assert_int_equal(found, 0); /* one pixel is not enough */
-  seen.value = 1.5F;
-  assert_int_equal(evaluate(f, &boaster.kind, IMAGES, 0, 0, IMAGES), AG_BOUND_BROKEN);
-  stop(f);
-}
-
-/* Carlini and Wagner's distances, through the evaluator: the same for shards of any size. */
-static void distances_do_not_depend_on_shards(void **state)
-{
-  (void)state;
-  fixture *f = start((network_wish){0}, "none");
-  ag_outcome want[IMAGES];
-  size_t found = 0;
-  assert_int_equal(evaluate(f, ag_kind_find(ag_attack_table, "cw"), IMAGES, 0.1, 0, IMAGES), AG_OK);
-  memcpy(want, f->outcomes, sizeof want);
-  for (size_t capacity = 1; capacity < 6; capacity += 4) {
-    /* Whatever epsilon is. */
-    assert_int_equal(evaluate(f, ag_kind_find(ag_attack_table, "cw"), capacity, 0.3, 0, IMAGES),
-                     AG_OK);
-    assert_memory_equal(f->outcomes, want, sizeof want);
-  }
-  for (size_t i = 0; i < IMAGES; ++i) {
-    if (is_wrong(i) || isinf(want[i].l2)) continue;
-    ++found;
-    assert_true(want[i].l2 > 0 && want[i].margin < 0 && want[i].prediction != want[i].label);
-  }
-  assert_int_equal(found, IMAGES - IMAGES / 3);
-  stop(f);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -444,8 +271,6 @@ int main(void)
       cmocka_unit_test(outcomes_repeat_to_the_bit),
       cmocka_unit_test(dropout_is_off),
       cmocka_unit_test(judged_on_draws_no_attack_saw),
-      cmocka_unit_test(distances_are_confirmed),
-      cmocka_unit_test(distances_do_not_depend_on_shards),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,78 +1,6 @@
 /* Each sanity gate with outcomes made by hand: some that pass it, some that do not, and where it
  * has nothing to say. */
-#include "support/fixture.h"
-
-#include "advgrid/evaluation.h"
-
-enum { IMAGES = 100, POINTS = 6, CLASSES = 10, LABEL = 3, OTHER = 7 };
-
-typedef struct fixture {
-  ag_entry attacks[POINTS];
-  ag_outcome outcomes[POINTS][IMAGES];
-  ag_gate_point points[POINTS];
-  size_t count;
-  ag_gates gates;
-} fixture;
-
-static fixture *start(void)
-{
-  fixture *f = (fixture *)test_bytes(sizeof *f);
-  ag_gates_start(&f->gates);
-  return f;
-}
-
-/* An attack of its own for the next point, named after what is said of it. */
-static ag_entry *attack(fixture *f, const char *kind, const char *name)
-{
-  ag_entry *entry = &f->attacks[f->count];
-  ag_entry_start(entry, ag_kind_find(ag_attack_table, kind));
-  snprintf(entry->name, sizeof entry->name, "%s", name);
-  return entry;
-}
-
-static void set(ag_entry *entry, const char *option, const char *value)
-{
-  assert_int_equal(ag_settings_set(&entry->settings, option, value), AG_OK);
-}
-
-/* All images are classified correctly and moved by epsilon; those below `from` and those from `to`
- * on fall. */
-static ag_outcome *point(fixture *f, const ag_entry *entry, const char *epsilon, size_t from,
-                         size_t to)
-{
-  ag_gate_point *new = &f->points[f->count];
-  ag_outcome *outcomes = f->outcomes[f->count++];
-  *new = (ag_gate_point){
-      .attack = entry, .epsilon_text = epsilon, .outcomes = outcomes, .count = IMAGES};
-  assert_int_equal(ag_number_read(epsilon, &new->epsilon), AG_OK);
-  for (size_t i = 0; i < IMAGES; ++i) {
-    outcomes[i] = (ag_outcome){.index = (uint32_t)i,
-                               .label = LABEL,
-                               .clean_prediction = LABEL,
-                               .prediction = i >= from && i < to ? LABEL : OTHER,
-                               .gradient = AG_GRADIENT_SOME,
-                               .linf = (float)new->epsilon};
-  }
-  return outcomes;
-}
-
-static const ag_gate *conclude(fixture *f, ag_gate_index gate)
-{
-  ag_gates_take(&f->gates, &(ag_gate_model){.name = "model-1",
-                                            .classes = CLASSES,
-                                            .point_count = f->count,
-                                            .points = f->points});
-  ag_gates_conclude(&f->gates);
-  return &f->gates.gates[gate];
-}
-
-static void expect(fixture *f, ag_gate_index index, ag_gate_verdict verdict, const char *text)
-{
-  const ag_gate *gate = conclude(f, index);
-  if (gate->verdict != verdict) fail_msg("%s: %s", gate->name, gate->text);
-  assert_string_equal(gate->text, text);
-  free(f);
-}
+#include "evaluation/gate_points.h"
 
 /* ---- each point by itself ------------------------------------------------------------------- */
 
@@ -125,42 +53,6 @@ static void bounds(void **state)
   assert_int_equal(conclude(f, AG_GATE_BOUNDS)->verdict, AG_GATE_FAILED);
   free(f);
   expect(start(), AG_GATE_BOUNDS, AG_GATE_NOT_APPLICABLE, "no point is complete");
-}
-
-/* In its own norm: in L2 an epsilon bounds the root of the sum. */
-static void bounds_in_l2(void **state)
-{
-  (void)state;
-  for (size_t outside = 0; outside < 2; ++outside) {
-    fixture *f = start();
-    ag_entry *entry = attack(f, "pgd", "pgd");
-    set(entry, "norm", "l2");
-    ag_outcome *outcomes = point(f, entry, "0.25", 0, 0);
-    for (size_t i = 0; i < IMAGES; ++i)
-      outcomes[i].l2 = 0.25F;
-    outcomes[9].l2 += outside == 1 ? 1e-4F : 1e-6F;
-    outcomes[8].linf = 7; /* which says nothing */
-    const ag_gate *gate = conclude(f, AG_GATE_BOUNDS);
-    assert_int_equal(gate->verdict, outside == 1 ? AG_GATE_FAILED : AG_GATE_PASSED);
-    free(f);
-  }
-}
-
-/* Where the nearest adversarial image is beyond epsilon nothing was moved; one within is no further
- * than epsilon. */
-static void bounds_of_distances(void **state)
-{
-  (void)state;
-  fixture *f = start();
-  ag_outcome *outcomes = point(f, attack(f, "cw", "cw"), "0.25", 0, 50);
-  for (size_t i = 0; i < IMAGES; ++i)
-    outcomes[i].l2 = i < 25 ? INFINITY : i < 50 ? 0.4F : 0.2F;
-  expect(f, AG_GATE_BOUNDS, AG_GATE_PASSED, "1 point");
-  f = start();
-  outcomes = point(f, attack(f, "cw", "cw"), "0.25", 0, 50);
-  outcomes[70].l2 = 0.26F;
-  assert_int_equal(conclude(f, AG_GATE_BOUNDS)->verdict, AG_GATE_FAILED);
-  free(f);
 }
 
 /* Of 100 images 16 are the fewest whose interval lies above a tenth: from 0.10095 on. */
@@ -422,7 +314,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(epsilon_zero),  cmocka_unit_test(bounds),
-      cmocka_unit_test(bounds_in_l2),  cmocka_unit_test(bounds_of_distances),
+
       cmocka_unit_test(large_epsilon), cmocka_unit_test(zero_gradients),
       cmocka_unit_test(epsilon),       cmocka_unit_test(many_comparisons_share_the_level),
       cmocka_unit_test(effort),        cmocka_unit_test(one_step),
