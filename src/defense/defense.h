@@ -4,6 +4,6 @@
 
 #include "advgrid/defense.h"
 
-extern const ag_defense ag_defense_none, ag_defense_gaussian_noise;
+extern const ag_defense ag_defense_none, ag_defense_gaussian_noise, ag_defense_adversarial_training;
 
 #endif
