@@ -6,6 +6,7 @@
 #include "advgrid/base.h"
 #include "advgrid/data.h"
 #include "advgrid/defense.h"
+#include "advgrid/training.h"
 
 /* One image under one attack. An image that is wrong from the start is not attacked: its
  * prediction, margin and distances are those of the clean image. Stored as it is: 24 bytes. */
@@ -55,5 +56,21 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);
+
+/* ---- while a network is trained ----------------------------------------------------------- */
+
+/* PGD of ten steps of 2.5 epsilon / 10 from a random start, on validation images; a network with
+ * noise is attacked and judged by one draw. An evaluator for each thread. */
+typedef struct ag_judges ag_judges;
+
+/** For a pool of `threads`, and shards of up to `shard` images. network: borrowed. */
+ag_status ag_judges_create(const ag_network *network, size_t threads, size_t shard, double epsilon,
+                           uint64_t seed, ag_judges **judges);
+void ag_judges_destroy(ag_judges **judges);
+/** What they do, for ag_trainer_judge; borrows them. Fails as ag_evaluate_shard does. */
+ag_shard_judge ag_judges_judge(ag_judges *judges);
+/** Passes over an image at most, and bytes of one thread. */
+ag_attack_cost ag_judges_cost(void);
+size_t ag_judges_bytes(const ag_network *network, size_t shard);
 
 #endif
