@@ -38,10 +38,11 @@ ag_summary ag_summarise(const ag_outcome *outcomes, size_t count);
 /* Everything one thread needs to attack shards of one model. */
 typedef struct ag_evaluator ag_evaluator;
 
-/** network, defense, attack: borrowed. capacity: images of a shard. */
+/** network, defense, attack: borrowed. training: as ag_defended_create takes it. capacity: images
+ * of a shard. */
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
-                              const ag_entry *attack, size_t capacity, uint64_t seed,
-                              ag_evaluator **evaluator);
+                              const ag_images *training, const ag_entry *attack, size_t capacity,
+                              uint64_t seed, ag_evaluator **evaluator);
 void ag_evaluator_destroy(ag_evaluator **evaluator);
 /** See ag_workspace_listen. */
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events);

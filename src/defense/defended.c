@@ -1,6 +1,9 @@
-/* The defended network as a target: evaluation mode, and draws where it is random. */
+/* The defended network as a target: evaluation mode, draws where it is random, and neighbours where
+ * they decide. */
 #include "advgrid/defense.h"
+#include "defense/neighbours.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -9,21 +12,48 @@ struct ag_defended {
   ag_workspace *workspace;
   ag_draws draws;
   uint64_t seed;
+  ag_neighbours *neighbours; /* NULL: the logits decide */
+  bool neighbours_attacked;
   float *dlogits;        /* [capacity, stride] */
+  float *distances;      /* [capacity, stride]; NULL without neighbours */
   float *draw_gradients; /* [capacity, shape]; NULL where an attack's call is one draw */
   ag_target target;
 };
 
-/* Draw `draw` of call `step`: no two share a stream, and none shares one with training, which
- * uses the seed as it is. */
+/* Whether the neighbours are asked in a call of that step. */
+static bool asks_neighbours(const ag_defended *defended, uint32_t step)
+{
+  return defended->neighbours != NULL && (defended->neighbours_attacked || step == AG_VERDICT_STEP);
+}
+
+/* Logits of draw `draw` of call `step`: no two share a stream, and none shares one with training,
+ * which uses the seed as it is. */
 static const float *forward_draw(const ag_defended *defended, const ag_attack_images *images,
                                  uint32_t step, size_t draw)
 {
   const ag_pass pass = {.seed = defended->seed + 0xD1B54A32D192ED03U * ((uint64_t)draw + 1),
                         .step = step,
                         .samples = images->samples};
-  return ag_network_forward(defended->network, defended->workspace, &pass, images->pixels,
-                            images->count);
+  const float *logits = ag_network_forward(defended->network, defended->workspace, &pass,
+                                           images->pixels, images->count);
+  if (!asks_neighbours(defended, step)) return logits;
+  ag_neighbours_logits(defended->neighbours, defended->workspace, images->count,
+                       defended->distances);
+  return defended->distances;
+}
+
+/* The gradient to the images of a loss of the draw's logits. */
+static void backward_draw(const ag_defended *defended, const ag_attack_images *images,
+                          uint32_t step, ag_attack_loss loss, const float *drawn, float *gradient)
+{
+  const ag_target *target = &defended->target;
+  if (asks_neighbours(defended, step)) {
+    ag_neighbours_gradient(defended->neighbours, defended->workspace, images->count, drawn,
+                           images->labels, loss, gradient);
+    return;
+  }
+  loss(images->count, target->classes, target->stride, drawn, images->labels, defended->dlogits);
+  ag_network_backward(defended->network, defended->workspace, defended->dlogits, NULL, gradient);
 }
 
 /* sum = (draw 0 ? values : sum + values), and the mean at the last of the draws. */
@@ -99,16 +129,33 @@ static void gradient_of(void *context, const ag_attack_images *images, uint32_t 
   const size_t draws = defended->draws.attack;
   for (size_t draw = 0; goes_on(draw, draws); ++draw) {
     const float *drawn = forward_draw(defended, images, step, draw);
-    loss(images->count, target->classes, target->stride, drawn, images->labels, defended->dlogits);
     take_in(images->count * target->stride, drawn, draw, draws, logits);
     float *into = draws == 1 ? gradient : defended->draw_gradients;
-    ag_network_backward(defended->network, defended->workspace, defended->dlogits, NULL, into);
+    backward_draw(defended, images, step, loss, drawn, into);
     if (draws > 1) take_in(floats, into, draw, draws, gradient);
   }
 }
 
-ag_status ag_defended_create(const ag_entry *defense, const ag_network *network, size_t capacity,
-                             uint64_t seed, ag_defended **out)
+static ag_status create_neighbours(const ag_entry *defense, const ag_images *training,
+                                   ag_defended *defended)
+{
+  ag_status status = AG_OK;
+  const ag_defense *row = ag_defense_of(defense);
+  const size_t capacity = defended->target.capacity;
+  if (row->neighbours == NULL) return AG_OK;
+  assert(training != NULL);
+  const ag_neighbours_wish wish = row->neighbours(&defense->settings);
+  defended->neighbours_attacked = wish.attacked;
+  AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->distances));
+  AG_TRY(ag_neighbours_create(&wish, defended->network, defended->workspace, training, capacity,
+                              defended->seed, &defended->neighbours));
+cleanup:
+  return status;
+}
+
+ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
+                             const ag_images *training, size_t capacity, uint64_t seed,
+                             ag_defended **out)
 {
   ag_status status = AG_OK;
   ag_defended *defended = NULL;
@@ -134,6 +181,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
     AG_TRY(ag_allocate(capacity * ag_shape_floats(defended->target.shape), sizeof(float),
                        &defended->draw_gradients));
   }
+  AG_TRY(create_neighbours(defense, training, defended));
 cleanup:
   if (status != AG_OK) ag_defended_destroy(out);
   return status;
@@ -143,10 +191,28 @@ void ag_defended_destroy(ag_defended **out)
 {
   ag_defended *defended = *out;
   if (defended == NULL) return;
+  ag_neighbours_destroy(&defended->neighbours);
+  ag_release(&defended->distances);
   ag_release(&defended->draw_gradients);
   ag_release(&defended->dlogits);
   ag_workspace_destroy(&defended->workspace);
   ag_release(out);
+}
+
+size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, size_t capacity)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  const size_t stride = ag_network_logit_stride(network);
+  const bool draws = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1;
+  size_t floats = capacity * stride;
+  size_t bytes = ag_workspace_bytes(network, capacity);
+  if (draws) floats += capacity * ag_shape_floats(ag_network_input(network));
+  if (row->neighbours != NULL) {
+    const ag_neighbours_wish wish = row->neighbours(&defense->settings);
+    floats += capacity * stride;
+    bytes += ag_neighbours_bytes(&wish, network, capacity);
+  }
+  return bytes + floats * sizeof(float);
 }
 
 void ag_defended_listen(ag_defended *defended, const ag_pass_events *events)

@@ -2,7 +2,7 @@
 #include "defense/defense.h"
 
 static const ag_defense *const rows[] = {&ag_defense_none, &ag_defense_gaussian_noise,
-                                         &ag_defense_adversarial_training};
+                                         &ag_defense_adversarial_training, &ag_defense_latent};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_defense_table(size_t index)
@@ -30,6 +30,20 @@ bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how)
   const ag_defense *row = ag_defense_of(defense);
   if (row->adversarial != NULL) *how = row->adversarial(&defense->settings);
   return row->adversarial != NULL;
+}
+
+ag_status ag_defense_check(const ag_entry *defense, const ag_network *network, size_t images)
+{
+  ag_latent latent;
+  const ag_defense *row = ag_defense_of(defense);
+  if (row->neighbours == NULL) return AG_OK;
+  const ag_neighbours_wish wish = row->neighbours(&defense->settings);
+  const size_t wanted = wish.references * ag_network_classes(network);
+  const ag_status status = ag_network_find_latent(network, wish.layer, &latent);
+  if (status != AG_OK) return ag_fail_within(status, "'layer'");
+  if (wanted <= images) return AG_OK;
+  return ag_fail(AG_BAD_JOB, "'references' of %zu classes are %zu images; %zu are trained on",
+                 ag_network_classes(network), wanted, images);
 }
 
 ag_draws ag_defense_draws(const ag_entry *defense)

@@ -23,8 +23,8 @@ static size_t scratch_floats(const ag_entry *attack, const ag_target *target)
 }
 
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
-                              const ag_entry *attack, size_t capacity, uint64_t seed,
-                              ag_evaluator **out)
+                              const ag_images *training, const ag_entry *attack, size_t capacity,
+                              uint64_t seed, ag_evaluator **out)
 {
   ag_status status = AG_OK;
   ag_evaluator *evaluator = NULL;
@@ -33,7 +33,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   *out = evaluator;
   evaluator->attack = attack;
   evaluator->seed = seed;
-  AG_TRY(ag_defended_create(defense, network, capacity, seed, &evaluator->defended));
+  AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
   const ag_target *target = ag_defended_target(evaluator->defended);
   const size_t floats = ag_shape_floats(target->shape);
   evaluator->target = target;
@@ -77,11 +77,8 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                             .stride = ag_network_logit_stride(network),
                             .capacity = capacity};
   const size_t image = ag_shape_floats(target.shape);
-  const size_t images = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1 ? 3
-                                                                                              : 2;
-  return ag_workspace_bytes(network, capacity) +
-         (capacity * (images * image + 2 * target.stride) + scratch_floats(attack, &target)) *
-             sizeof(float);
+  return ag_defended_bytes(defense, network, capacity) +
+         (capacity * (2 * image + target.stride) + scratch_floats(attack, &target)) * sizeof(float);
 }
 
 /* Margin and prediction by one image's logits; without them no verdict can be given. */

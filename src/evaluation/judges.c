@@ -46,7 +46,7 @@ ag_status ag_judges_create(const ag_network *network, size_t threads, size_t sha
   AG_TRY(ag_allocate(threads, sizeof *self->lanes, &self->lanes));
   self->threads = threads;
   for (size_t i = 0; i < threads; ++i) {
-    AG_TRY(ag_evaluator_create(&defense, network, &self->attack, shard, seed,
+    AG_TRY(ag_evaluator_create(&defense, network, NULL, &self->attack, shard, seed,
                                &self->lanes[i].evaluator));
     AG_TRY(ag_allocate(shard, sizeof(ag_outcome), &self->lanes[i].outcomes));
   }

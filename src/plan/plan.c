@@ -152,6 +152,7 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_defense_layers(defense, &job->model, plan->dataset.classes, &out->layers));
   out->layers.kernels = ag_kernel_choice_of(&job->kernels);
   AG_TRY(ag_plan_network(plan, &out->layers, &network));
+  AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
   size_t scratch = 0;

@@ -103,8 +103,9 @@ static ag_status load_attack(ag_attacker *self, size_t attack)
   if (self->attack == attack) return AG_OK;
   unload_attack(self);
   for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
-    AG_TRY(ag_evaluator_create(&job->defenses[model->defense], self->network, &job->attacks[attack],
-                               self->shard, job->seeds[model->seed], &self->evaluators[i]));
+    AG_TRY(ag_evaluator_create(&job->defenses[model->defense], self->network,
+                               &self->dataset->training, &job->attacks[attack], self->shard,
+                               job->seeds[model->seed], &self->evaluators[i]));
   }
   ag_evaluator_listen(self->evaluators[0], &events); /* the rank's first thread */
   self->attack = attack;

@@ -38,7 +38,7 @@ static ag_status create_lane(const ag_bench_lanes *self, lane *one)
     AG_TRY(ag_workspace_create(network, shard, &one->workspace));
   } else {
     ag_entry_start(&none, ag_kind_find(ag_defense_table, "none"));
-    AG_TRY(ag_defended_create(&none, network, shard, 1, &one->defended));
+    AG_TRY(ag_defended_create(&none, network, NULL, shard, 1, &one->defended));
   }
   AG_TRY(ag_allocate(floats, sizeof(float), &one->pixels));
   AG_TRY(ag_allocate(floats, sizeof(float), &one->adversarial));

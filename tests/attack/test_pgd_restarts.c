@@ -115,7 +115,7 @@ static ag_defended *defend(const ag_network *network)
   ag_entry none;
   ag_defended *defended = NULL;
   ag_entry_start(&none, ag_kind_find(ag_defense_table, "none"));
-  assert_int_equal(ag_defended_create(&none, network, IMAGES, 1, &defended), AG_OK);
+  assert_int_equal(ag_defended_create(&none, network, NULL, IMAGES, 1, &defended), AG_OK);
   return defended;
 }
 

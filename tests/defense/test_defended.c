@@ -107,7 +107,8 @@ static fixture *start_as(network_wish wish, const ag_entry *entry)
   wish.shape = shape;
   wish.classes = CLASSES;
   f->network = network_by_hand(wish);
-  assert_int_equal(ag_defended_create(entry, f->network, COUNT + 2, SEED, &f->defended), AG_OK);
+  assert_int_equal(ag_defended_create(entry, f->network, NULL, COUNT + 2, SEED, &f->defended),
+                   AG_OK);
   f->target = ag_defended_target(f->defended);
   f->pixels = test_activations((size_t)COUNT * 64, 3, 3);
   for (size_t i = 0; i < COUNT; ++i) {

@@ -129,7 +129,8 @@ static ag_status evaluate(fixture *f, const ag_kind *attack, size_t capacity, do
   ag_status status = AG_OK;
   ag_entry_start(&f->attack, attack);
   assert_int_equal(
-      ag_evaluator_create(&f->defense, f->network, &f->attack, capacity, 9, &evaluator), AG_OK);
+      ag_evaluator_create(&f->defense, f->network, NULL, &f->attack, capacity, 9, &evaluator),
+      AG_OK);
   for (size_t done = 0; done < count && status == AG_OK; done += capacity) {
     const size_t left = count - done;
     status = ag_evaluate_shard(evaluator, &f->images, first + done,

@@ -206,7 +206,8 @@ static void prints_in_the_form_of_the_design(void **state)
       "\n  clip: 5/2\n  label_smoothing: 0.1\n  averaging: 0.999\n",
       "\n  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n",
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",
-      "\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4}\n",
+      ("\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4, "
+       "attack_draws: auto, vote: mean}\n"),
       ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
        "random_start: true}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",

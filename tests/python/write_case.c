@@ -238,7 +238,7 @@ static ag_status attack(hid_t file, const ag_dataset *dataset, const subject *wh
     AG_TRY(ag_settings_set(&entry.settings, "steps", "10"));
     AG_TRY(ag_settings_set(&entry.settings, "random_start", "false"));
   }
-  AG_TRY(ag_evaluator_create(&defense, what->network, &entry, SHARD, 1, &evaluator));
+  AG_TRY(ag_evaluator_create(&defense, what->network, NULL, &entry, SHARD, 1, &evaluator));
   AG_TRY(ag_allocate(what->images, sizeof *outcomes, &outcomes));
   for (size_t first = 0; first < what->images; first += SHARD) {
     const size_t left = what->images - first;

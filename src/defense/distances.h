@@ -1,10 +1,13 @@
 /* Losses and decisions by distances in a latent space; pure. */
-#ifndef ADVGRID_DEFENSE_LATENT_H
-#define ADVGRID_DEFENSE_LATENT_H
+#ifndef ADVGRID_DEFENSE_DISTANCES_H
+#define ADVGRID_DEFENSE_DISTANCES_H
 
 #include "advgrid/base.h"
 
 /* Points of a latent space: [count, floats], what pads them being zero. */
+
+/** |a - b|^2. */
+double ag_latent_squared_distance(size_t floats, const float *a, const float *b);
 
 /** The contrastive loss of a shard's pairs (Hadsell et al. 2006; equation 5 of the paper), for each
  *  point the mean over its pairs with all others:

@@ -2,7 +2,7 @@
  * against central differences. */
 #include "support/fixture.h"
 
-#include "defense/latent.h"
+#include "defense/distances.h"
 
 enum { COUNT = 7, FLOATS = 16, VALUES = COUNT * FLOATS };
 static const uint8_t labels[COUNT] = {0, 1, 0, 2, 1, 0, 2};
