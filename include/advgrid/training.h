@@ -118,8 +118,8 @@ typedef struct ag_training_shard {
 
 /* What a shard's images become before they are learnt, such as adversarial ones. Of the bits that
  * the training promises none may depend on lane, rank or the order of calls. It may pass images
- * through the network as it is then, prepared for training; in evaluation too where there is no batch
- * normalisation. */
+ * through the network as it is then, prepared for training; in evaluation too where there is no
+ * batch normalisation. */
 typedef struct ag_shard_change {
   void *context;
   /* Called by each lane's thread. A failure is the training's. */
