@@ -57,6 +57,11 @@ typedef struct ag_threat {
 /** Projects x onto the threat model around x0, value by value. floats: the length of both. */
 void ag_threat_project(const ag_threat *threat, size_t floats, const float *x0, float *x);
 
+/** x: the image x0 moved to where it is uniform in the ball around it, then projected; channels
+ *  that pad stay 0. drawn: [height, width, channels] without padding, overwritten. */
+void ag_threat_start(const ag_threat *threat, ag_shape shape, ag_random *random, const float *x0,
+                     float *drawn, float *x);
+
 /** One projected step, Madry et al. 2018 (arXiv:1706.06083), section 2.1:
  *  x = P(x + step * sign(gradient)). */
 void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *x0,

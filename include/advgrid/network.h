@@ -220,6 +220,7 @@ ag_factors ag_workspace_factors(const ag_network *network, const ag_workspace *w
 /* What a pass depends on besides images and parameters. */
 typedef struct ag_pass {
   bool training; /* dropout is on in training alone, noise always */
+  bool calm;     /* no dropout in training either; batch normalisation is as in any training pass */
   uint64_t seed;
   uint32_t step;           /* keys dropout and noise, with the sample: training step or draw */
   const uint32_t *samples; /* [count] the images' numbers in their dataset */

@@ -78,23 +78,14 @@ static standing lay_out(const ag_attack_call *call)
   return all;
 }
 
-/* x uniform in the ball around each image, then clipped; padding channels stay 0. */
 static void start_uniformly(const ag_attack_call *call, standing *all, uint32_t restart)
 {
-  const ag_shape shape = call->target->shape;
-  const size_t points = shape.height * shape.width;
-  const size_t stride = ag_channels_padded(shape.channels);
+  float *drawn = all->gradient; /* where there is none yet */
   for (size_t i = 0; i < all->count; ++i) {
     ag_random random = ag_random_stream(call->seed, AG_PURPOSE_ATTACK, all->samples[i], restart);
-    float *x = all->x + i * all->floats;
-    const float *drawn = all->gradient; /* where there is none yet */
-    ag_random_fill_uniform(&random, points * shape.channels, all->gradient);
-    for (size_t point = 0; point < points; ++point, x += stride) {
-      for (size_t c = 0; c < shape.channels; ++c)
-        x[c] += call->threat.epsilon * (2 * *drawn++ - 1);
-    }
+    ag_threat_start(&call->threat, call->target->shape, &random, all->x0 + i * all->floats, drawn,
+                    all->x + i * all->floats);
   }
-  ag_threat_project(&call->threat, all->count * all->floats, all->x0, all->x);
 }
 
 /* Takes in every image that has not fallen in an earlier restart. */

@@ -2,6 +2,7 @@
 #include "advgrid/attack.h"
 
 #include <math.h>
+#include <string.h>
 
 /* By comparisons alone, which the compiler turns into vectors; fminf and fmaxf are calls. A NaN in
  * x stays one. */
@@ -21,6 +22,20 @@ void ag_threat_project(const ag_threat *threat, size_t floats, const float *rest
   const float epsilon = threat->epsilon;
   for (size_t i = 0; i < floats; ++i)
     x[i] = project(x[i], x0[i], epsilon);
+}
+
+void ag_threat_start(const ag_threat *threat, ag_shape shape, ag_random *random,
+                     const float *restrict x0, float *restrict drawn, float *restrict x)
+{
+  const size_t points = shape.height * shape.width;
+  const size_t stride = ag_channels_padded(shape.channels);
+  ag_random_fill_uniform(random, points * shape.channels, drawn);
+  memcpy(x, x0, points * stride * sizeof *x);
+  for (size_t point = 0; point < points; ++point) {
+    for (size_t c = 0; c < shape.channels; ++c)
+      x[point * stride + c] += threat->epsilon * (2 * drawn[point * shape.channels + c] - 1);
+  }
+  ag_threat_project(threat, points * stride, x0, x);
 }
 
 void ag_threat_step(const ag_threat *threat, size_t floats, float step, const float *restrict x0,

@@ -13,6 +13,11 @@ static ag_random stream_of(const ag_layer_call *call, ag_purpose purpose, size_t
 
 /* ---- dropout ---- */
 
+static bool drops(const ag_pass *pass)
+{
+  return pass->training && !pass->calm;
+}
+
 static ag_status create_dropout(ag_layer *layer)
 {
   const double probability = layer->description.strength;
@@ -27,7 +32,7 @@ static ag_status create_dropout(ag_layer *layer)
 static void forward_dropout(const ag_layer_call *call)
 {
   const size_t floats = ag_shape_floats(call->layer->in);
-  if (!call->pass->training) {
+  if (!drops(call->pass)) {
     if (call->y != call->x) memcpy(call->y, call->x, call->count * floats * sizeof *call->y);
     return;
   }
@@ -43,7 +48,7 @@ static void backward_dropout(const ag_layer_call *call)
 {
   if (call->dx == NULL) return;
   const size_t floats = call->count * ag_shape_floats(call->layer->in);
-  if (call->pass->training) {
+  if (drops(call->pass)) {
     ag_dropout_backward(floats, (float)call->layer->description.strength, call->saved, call->dy,
                         call->dx);
   } else if (call->dx != call->dy) {

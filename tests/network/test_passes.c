@@ -82,6 +82,26 @@ static void dropout_is_on_in_training_alone(void **state)
   ag_network_destroy(&network);
 }
 
+/* Training that is calm: as an attack on what is learnt passes its images. */
+static void a_calm_pass_drops_nothing(void **state)
+{
+  (void)state;
+  const ag_layer_description layer = DROPOUT(0.25);
+  ag_network *network = build_network(&layer, 1, vector_input, WIDE);
+  ag_workspace *workspace = build_workspace(network, 1);
+  const uint32_t sample = 7;
+  const ag_pass pass = {.training = true, .calm = true, .samples = &sample};
+  float *image = ones(WIDE);
+  float *gradient = test_floats(WIDE);
+  assert_same_bits(ag_network_forward(network, workspace, &pass, image, 1), image, WIDE);
+  ag_network_backward(network, workspace, image, NULL, gradient);
+  assert_same_bits(gradient, image, WIDE);
+  ag_workspace_destroy(&workspace);
+  free(gradient);
+  free(image);
+  ag_network_destroy(&network);
+}
+
 static void noise_is_always_on(void **state)
 {
   (void)state;
@@ -340,6 +360,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dropout_is_on_in_training_alone),
+      cmocka_unit_test(a_calm_pass_drops_nothing),
       cmocka_unit_test(noise_is_always_on),
       cmocka_unit_test(draws_are_keyed_by_the_sample),
       cmocka_unit_test(layers_draw_apart),
