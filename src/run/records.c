@@ -133,7 +133,7 @@ static void warn_of_collapse(const ag_records *self, size_t model)
   const ag_epoch *last = &state->epochs[state->epoch_count - 1];
   ag_meter_say(&session->meter,
                "warning: %s collapsed in epoch %u: robust accuracy on the validation images fell "
-               "to %.2f %% from %.2f %% in epoch %u; see catastrophic overfitting",
+               "to %.2f %% from %.2f %% in epoch %u",
                session->plan->models[model].name, last->epoch,
                100 * last->robust_validation_accuracy, 100 * best->robust_validation_accuracy,
                best->epoch);
