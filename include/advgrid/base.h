@@ -112,6 +112,7 @@ typedef enum ag_purpose {
   AG_PURPOSE_NOISE = 6,
   AG_PURPOSE_SYNTHETIC = 7,
   AG_PURPOSE_TEST = 8,
+  AG_PURPOSE_ADVERSARIAL = 9, /* starts of attacks on what is learnt */
   AG_PURPOSE_REFERENCES = 12
 } ag_purpose;
 

@@ -14,6 +14,19 @@ typedef struct ag_draws {
   bool majority;  /* a prediction is what most draws say; else the class of their mean logits */
 } ag_draws;
 
+/* How a network is trained adversarially (Madry et al. 2018, arXiv:1706.06083, eq. 2.1):
+ *    min E max { L(x + d, y) : |d|_inf <= epsilon, 0 <= x + d <= 1 }
+ *  where the inner maximum is sought, at each step of training anew, by
+ *    x_0 uniform in the ball, or the image;  x_{t+1} = P(x_t + step_size sign(dL/dx)). */
+typedef struct ag_adversarial {
+  float epsilon, step_size;
+  size_t steps, restarts; /* > 0; of several starts the one with the largest loss is learnt */
+  bool random_start;
+  double mix;      /* share of the images that are attacked, 0 to 1; the others are learnt clean */
+  double warmup;   /* epochs over which epsilon and step_size rise from 0 on a straight line */
+  bool keeps_best; /* the parameters of the epoch that was the most robust one; else of the last */
+} ag_adversarial;
+
 /* Classification by the nearest of reference images in a latent space, in the place of the logits.
  */
 typedef struct ag_neighbours_wish {
@@ -29,6 +42,8 @@ typedef struct ag_defense {
   ag_status (*change_layers)(const ag_settings *settings, ag_layer_list *layers);
   /* NULL: one pass each. */
   ag_draws (*draws)(const ag_settings *settings);
+  /* What is learnt; NULL: the images as they are. */
+  ag_adversarial (*adversarial)(const ag_settings *settings);
   /* NULL: the logits decide. */
   ag_neighbours_wish (*neighbours)(const ag_settings *settings);
 } ag_defense;
@@ -53,6 +68,45 @@ ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size
 ag_status ag_defense_check(const ag_entry *defense, const ag_network *network, size_t images);
 /** What the defense draws of its own network, which is random if any is. */
 ag_draws ag_defense_draws(const ag_entry *defense);
+
+/** How the defense has its network trained; false where it learns the images as they are. */
+bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how);
+
+/* ---- in training ---------------------------------------------------------------------- */
+
+/* What makes images adversarial that are about to be learnt, for one thread. */
+typedef struct ag_adversary ag_adversary;
+
+/* A shard of them. */
+typedef struct ag_lesson {
+  size_t count;
+  const uint32_t *samples; /* [count] their numbers: with seed and epoch they key the starts */
+  const uint8_t *labels;   /* [count] */
+  float *pixels;           /* [count, shape], channels padded: changed in place */
+  uint32_t epoch, step;    /* of the training, from 0 */
+  double progress;         /* in epochs */
+} ag_lesson;
+
+/** network: borrowed, and must outlive it; capacity: images of a shard. */
+ag_status ag_adversary_create(const ag_adversarial *how, const ag_network *network, size_t capacity,
+                              uint64_t seed, ag_adversary **adversary);
+void ag_adversary_destroy(ag_adversary **adversary);
+size_t ag_adversary_bytes(const ag_adversarial *how, const ag_network *network, size_t capacity);
+/** See ag_workspace_listen. */
+void ag_adversary_listen(ag_adversary *adversary, const ag_pass_events *events);
+/** How many of a shard's images are attacked: the first mix * count, rounded. As the order of an
+ *  epoch is random, so is the choice. */
+size_t ag_adversarial_images(const ag_adversarial *how, size_t count);
+/** Passes over an image that is attacked. */
+ag_attack_cost ag_adversarial_cost(const ag_adversarial *how);
+/** Attacks them, all at once and in all steps, whether they have fallen or not, and leaves what the
+ *  last step, of the worst start, comes to. Passes are as those of training, and the network is
+ *  prepared for them; a batch normalisation takes its statistics from the images that are attacked,
+ *  as published code does. Dropout is off: the masks of the step that follows are its own. Noise is
+ *  on, a fresh draw in each pass. Returns early where the program was asked to stop. */
+void ag_adversary_run(ag_adversary *adversary, const ag_lesson *lesson);
+
+/* ---- as deployed ---------------------------------------------------------------------- */
 
 /* A network in evaluation mode with its defense around it, for one thread. */
 typedef struct ag_defended ag_defended;

@@ -6,6 +6,7 @@
 #include "advgrid/base.h"
 #include "advgrid/data.h"
 #include "advgrid/defense.h"
+#include "advgrid/training.h"
 
 /* What the first gradient that an attack asked for an image was. Files depend on the numbers;
  * results from before it was noted have AG_GRADIENT_UNKNOWN, as have images of which none was asked
@@ -148,5 +149,21 @@ const char *ag_gate_verdict_text(ag_gate_verdict verdict);
 /** The exact one-sided sign test of paired outcomes (McNemar 1947): the probability of `more` or
  *  more of more + less differences one way, where either way is as likely. */
 double ag_sign_test(size_t more, size_t less);
+
+/* ---- while a network is trained ----------------------------------------------------------- */
+
+/* PGD of ten steps of 2.5 epsilon / 10 from a random start, on validation images; a network with
+ * noise is attacked and judged by one draw. An evaluator for each thread. */
+typedef struct ag_judges ag_judges;
+
+/** For a pool of `threads`, and shards of up to `shard` images. network: borrowed. */
+ag_status ag_judges_create(const ag_network *network, size_t threads, size_t shard, double epsilon,
+                           uint64_t seed, ag_judges **judges);
+void ag_judges_destroy(ag_judges **judges);
+/** What they do, for ag_trainer_judge; borrows them. Fails as ag_evaluate_shard does. */
+ag_shard_judge ag_judges_judge(ag_judges *judges);
+/** Passes over an image at most, and bytes of one thread. */
+ag_attack_cost ag_judges_cost(void);
+size_t ag_judges_bytes(const ag_network *network, size_t shard);
 
 #endif

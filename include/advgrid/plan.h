@@ -69,6 +69,12 @@ typedef struct ag_layer_sums {
   size_t factor_layers, floats_per_image; /* gradients in factors (training/factors.h) */
 } ag_layer_sums;
 
+/* Passes over an image besides those that learn it, or that say whether it is classified rightly;
+ * the mean over images. */
+typedef struct ag_passes {
+  double gradients, forwards;
+} ag_passes;
+
 /* One network to train or to take from a file: a defense with a seed. */
 typedef struct ag_model_unit {
   size_t defense, seed;        /* indices in the job */
@@ -78,6 +84,8 @@ typedef struct ag_model_unit {
   bool from_file; /* its defense names one: nothing is trained */
   double flops;   /* of training it */
   ag_flops pass;  /* of one image */
+  /* Of adversarial training, in each epoch: over training images, over validation images. */
+  ag_passes attack, judgement;
   ag_layer_sums sums;
 } ag_model_unit;
 

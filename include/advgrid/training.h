@@ -4,6 +4,7 @@
 
 #include "advgrid/base.h"
 #include "advgrid/data.h"
+#include "advgrid/defense.h"
 #include "advgrid/network.h"
 
 /* ---- what a job says about it ------------------------------------------------------ */
@@ -56,14 +57,24 @@ void ag_statistics_step(size_t images, size_t floats, const float *sums, float *
 typedef struct ag_team ag_team;
 
 /* A row of the table /training/DEFENSE: loss (towards the labels as the job smooths them) and
- * train_accuracy as the batches went by, validation_accuracy of the model that would be kept. */
+ * train_accuracy as the batches went by, validation_accuracy of the model that would be kept if
+ * this were the last epoch. Journals hold it as it is: what comes new comes last. */
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
   /* Of the team's first rank, in which gradients and weights were on their way between ranks: while
    * it computed, and while it waited for them or for the other ranks. */
   double hidden_seconds, exposed_seconds;
+  /* Of the same model under attack; NaN where a training does not measure it. */
+  double robust_validation_accuracy;
 } ag_epoch;
+
+/** Whether robust accuracy collapsed in the last of the epochs (count > 0): it is under half of the
+ *  best before, *best, which it was not in the epoch before. Training on single steps ends so at
+ *  times, all of a sudden (Wong et al. 2020, arXiv:2001.03994, section 5: catastrophic
+ * overfitting).
+ */
+bool ag_epochs_collapse(size_t count, const ag_epoch *epochs, const ag_epoch **best);
 
 /* What a training reports; any may be NULL. Called on every rank. */
 typedef struct ag_training_events {
@@ -95,6 +106,7 @@ typedef struct ag_trainer ag_trainer;
 typedef struct ag_training_shard {
   size_t lane; /* of the thread: below those of the pool, and no other's at the same time */
   uint32_t epoch, step; /* of the training, from 0 */
+  double progress;      /* in epochs, at the middle of the step */
   size_t count;
   const uint32_t *samples; /* [count] the images' numbers in the training set */
   const uint8_t *labels;   /* [count] */
@@ -106,19 +118,50 @@ typedef struct ag_training_shard {
 
 /* What a shard's images become before they are learnt, such as adversarial ones. Of the bits that
  * the training promises none may depend on lane, rank or the order of calls. It may pass images
- * through the network as it is then, in evaluation where there is no batch normalisation: the
- * network is prepared for training. */
+ * through the network as it is then, prepared for training; in evaluation too where there is no
+ * batch normalisation. */
 typedef struct ag_shard_change {
   void *context;
   /* Called by each lane's thread. A failure is the training's. */
   ag_status (*run)(void *context, const ag_training_shard *shard);
 } ag_shard_change;
 
+/* Shards of images that are attacked before they are learnt. */
+typedef struct ag_adversaries ag_adversaries;
+
+/** For a pool of `threads`, and shards of up to `shard` images. network: borrowed. */
+ag_status ag_adversaries_create(const ag_adversarial *how, const ag_network *network,
+                                size_t threads, size_t shard, uint64_t seed,
+                                ag_adversaries **adversaries);
+void ag_adversaries_destroy(ag_adversaries **adversaries);
+/** What they do, for ag_trainer_change; borrows them. */
+ag_shard_change ag_adversaries_change(ag_adversaries *adversaries);
+
+/* Some of the validation images. */
+typedef struct ag_validation_shard {
+  size_t lane;             /* as of an ag_training_shard */
+  const ag_images *images; /* all */
+  size_t first, count;     /* those that are meant */
+  const ag_pass_events *events;
+} ag_validation_shard;
+
+/* Measures, behind each epoch, how robust the network is that would be kept. */
+typedef struct ag_shard_judge {
+  void *context;
+  /* *robust: how many of the images withstand an attack, which may depend on nothing but the image
+   * and the network, prepared for evaluation. Called by each lane's thread. */
+  ag_status (*run)(void *context, const ag_validation_shard *shard, size_t *robust);
+} ag_shard_judge;
+
 /* Between two steps. */
 typedef struct ag_training_position {
   uint64_t steps;  /* done, over all epochs */
   uint64_t images; /* of the epoch in hand, as the sums that follow: */
   double loss, correct, seconds, hidden_seconds, exposed_seconds;
+  /* The most robust epoch so far, from 1, of equal ones the first, and its robust accuracy. 0: none
+   * was judged. */
+  uint64_t best_epoch;
+  double best_accuracy;
 } ag_training_position;
 
 /* All that a training goes on from. Vectors are laid out as the network's block. */
@@ -128,6 +171,7 @@ typedef struct ag_training_state {
   const float *parameters;
   float *velocity;
   float *average; /* NULL where the job averages none */
+  float *best;    /* what would have been kept of the most robust epoch; NULL: it will not be */
 } ag_training_state;
 
 /** At the start of a training of the network's parameters. Borrows all but the entries. */
@@ -137,6 +181,11 @@ void ag_trainer_destroy(ag_trainer **trainer);
 /** Every shard is changed before it is learnt; change: copied, its context borrowed. On all ranks
  *  of a team alike. */
 void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);
+
+/** Every epoch is judged; judge: copied, its context borrowed. keeps_best: the training ends with
+ *  the parameters of its most robust epoch. On all ranks of a team alike, once, before they join.
+ *  Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_trainer_judge(ag_trainer *trainer, const ag_shard_judge *judge, bool keeps_best);
 
 /** Goes on from a state (copied), on this rank; what its ag_trainer_state was after
  *  ag_trainer_collect. */

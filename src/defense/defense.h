@@ -4,6 +4,7 @@
 
 #include "advgrid/defense.h"
 
-extern const ag_defense ag_defense_none, ag_defense_gaussian_noise, ag_defense_latent;
+extern const ag_defense ag_defense_none, ag_defense_gaussian_noise, ag_defense_adversarial_training,
+    ag_defense_latent;
 
 #endif

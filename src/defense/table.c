@@ -2,7 +2,7 @@
 #include "defense/defense.h"
 
 static const ag_defense *const rows[] = {&ag_defense_none, &ag_defense_gaussian_noise,
-                                         &ag_defense_latent};
+                                         &ag_defense_adversarial_training, &ag_defense_latent};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_defense_table(size_t index)
@@ -23,6 +23,13 @@ ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size
   const ag_status status = ag_architecture_layers(model, classes, layers);
   if (status != AG_OK || row->change_layers == NULL) return status;
   return row->change_layers(&defense->settings, layers);
+}
+
+bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  if (row->adversarial != NULL) *how = row->adversarial(&defense->settings);
+  return row->adversarial != NULL;
 }
 
 ag_status ag_defense_check(const ag_entry *defense, const ag_network *network, size_t images)

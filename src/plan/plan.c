@@ -12,7 +12,8 @@ enum { MODELS_MAXIMUM = 10000, UNITS_MAXIMUM = 5000000 };
 
 /* What the models of one defense cost; seeds make no difference. */
 typedef struct cost {
-  ag_flops pass;     /* one image, one pass */
+  ag_flops pass; /* one image, one pass */
+  ag_passes attack, judgement;
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
   ag_layer_sums sums;
@@ -86,45 +87,91 @@ static ag_layer_sums sums_of(const ag_network *network, size_t shard, size_t bat
   return sums;
 }
 
+static double passes_flops(const ag_flops *pass, const ag_passes *passes)
+{
+  return passes->gradients * (pass->forward + pass->input_gradient) +
+         passes->forwards * pass->forward;
+}
+
+/* Randomness is keyed by a training's steps. */
+static ag_status check_steps(const ag_plan *plan)
+{
+  const ag_settings *training = &plan->job->training.settings;
+  const double steps =
+      ceil((double)plan->dataset.training.count / (double)ag_settings_count(training, "batch")) *
+      (double)ag_settings_count(training, "epochs");
+  if (steps < AG_STEPS_MAXIMUM) return AG_OK;
+  return ag_fail(AG_BAD_JOB, "training takes %.0f steps; expected under %d", steps,
+                 AG_STEPS_MAXIMUM);
+}
+
+/* What a defense adds to each epoch. */
+static ag_status measure_adversary(const ag_plan *plan, const ag_adversarial *how, cost *out)
+{
+  const size_t shard = ag_settings_count(&plan->job->training.settings, "shard");
+  const ag_attack_cost attack = ag_adversarial_cost(how);
+  const ag_attack_cost judgement = ag_judges_cost();
+  const double share = (double)ag_adversarial_images(how, shard) / (double)shard;
+  if (how->keeps_best && plan->dataset.validation.count == 0) {
+    return ag_fail(AG_BAD_JOB, "'keep' is best, by validation images of which there are none; "
+                               "expected validation_images over 0, or keep: last");
+  }
+  out->attack = (ag_passes){share * (double)attack.gradients, share * (double)attack.forwards};
+  out->judgement = (ag_passes){(double)judgement.gradients, (double)judgement.forwards};
+  return AG_OK;
+}
+
+/* The training of a network: FLOPs, blocks as large as its parameters, and bytes of a thread. */
+static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
+                                  const ag_network *network, cost *out, size_t *scratch)
+{
+  ag_status status = AG_OK;
+  ag_adversarial how;
+  const ag_settings *training = &plan->job->training.settings;
+  const size_t shard = ag_settings_count(training, "shard");
+  const ag_flops *pass = &out->pass;
+  /* Gradients, their velocity, a buffer for the sum over ranks. */
+  size_t blocks = 3;
+  *scratch = ag_workspace_bytes(network, shard);
+  AG_TRY(check_steps(plan));
+  if (ag_settings_number(training, "averaging") > 0) ++blocks;
+  if (ag_defense_adversarial(defense, &how)) {
+    AG_TRY(measure_adversary(plan, &how, out));
+    if (how.keeps_best) ++blocks;
+    *scratch += ag_adversary_bytes(&how, network, shard) + ag_judges_bytes(network, shard);
+  }
+  out->training = (double)ag_settings_count(training, "epochs") *
+                  ((double)plan->dataset.training.count *
+                       (pass->forward + pass->input_gradient + pass->weight_gradient +
+                        passes_flops(pass, &out->attack)) +
+                   (double)plan->dataset.validation.count *
+                       (pass->forward + passes_flops(pass, &out->judgement)));
+  out->rank_bytes = blocks * sizeof(float) * ag_network_floats(network);
+cleanup:
+  return status;
+}
+
 /* Builds the defense's network for as long as it takes to ask it. */
 static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out)
 {
   ag_status status = AG_OK;
   const ag_job *job = plan->job;
-  const ag_dataset *dataset = &plan->dataset;
   const ag_settings *training = &job->training.settings;
   const size_t shard = ag_settings_count(training, "shard");
   ag_network *network = NULL;
-  AG_TRY(ag_defense_layers(defense, &job->model, dataset->classes, &out->layers));
+  AG_TRY(ag_defense_layers(defense, &job->model, plan->dataset.classes, &out->layers));
   out->layers.kernels = ag_kernel_choice_of(&job->kernels);
   AG_TRY(ag_plan_network(plan, &out->layers, &network));
-  AG_TRY(ag_defense_check(defense, network, dataset->training.count));
-  const ag_flops pass = ag_network_flops(network);
-  out->pass = pass;
+  AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
+  out->pass = ag_network_flops(network);
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
+  size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
-    const double steps =
-        ceil((double)dataset->training.count / (double)ag_settings_count(training, "batch")) *
-        (double)ag_settings_count(training, "epochs");
-    if (steps >= AG_STEPS_MAXIMUM) {
-      status = ag_fail(AG_BAD_JOB, "training takes %.0f steps; expected under %d", steps,
-                       AG_STEPS_MAXIMUM);
-      goto cleanup;
-    }
-    out->training = (double)ag_settings_count(training, "epochs") *
-                    ((double)dataset->training.count *
-                         (pass.forward + pass.input_gradient + pass.weight_gradient) +
-                     (double)dataset->validation.count * pass.forward);
+    AG_TRY(measure_training(plan, defense, network, out, &scratch));
   }
-  size_t scratch = ag_workspace_bytes(network, shard);
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  /* To train a network: its gradients, their velocity, a buffer for the sum over ranks, their
-   * average. */
-  size_t blocks = ag_settings_number(training, "averaging") > 0 ? 4 : 3;
-  if (ag_settings_has(&defense->settings, "file")) blocks = 0;
-  out->rank_bytes = ag_network_bytes(network) +
-                    blocks * sizeof(float) * ag_network_floats(network) + scratch;
+  out->rank_bytes += ag_network_bytes(network) + scratch;
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
@@ -154,6 +201,8 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;
     model->pass = costs[model->defense].pass;
+    model->attack = costs[model->defense].attack;
+    model->judgement = costs[model->defense].judgement;
     model->sums = costs[model->defense].sums;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
@@ -171,12 +220,6 @@ static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t att
   const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
   return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
                           .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
-}
-
-static double image_flops(const ag_flops *pass, const ag_attack_cost *passes)
-{
-  return (double)passes->gradients * (pass->forward + pass->input_gradient) +
-         (double)passes->forwards * pass->forward;
 }
 
 static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked,
@@ -222,8 +265,8 @@ static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *i
   if (!takes_epsilon) {
     AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, NULL, &attacked));
   }
-  AG_TRY(
-      make_units(plan, point, &attacked, image_flops(&costs[model->defense].pass, &point->passes)));
+  const ag_passes each = {(double)point->passes.gradients, (double)point->passes.forwards};
+  AG_TRY(make_units(plan, point, &attacked, passes_flops(&costs[model->defense].pass, &each)));
 cleanup:
   return status;
 }

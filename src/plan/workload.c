@@ -35,7 +35,7 @@ double ag_step_seconds(const ag_step_cost *cost, size_t ranks)
   /* Three ranks are no faster on four shards than two. */
   const size_t shards = ag_divide_up(cost->shards, ranks);
   const double turns = (double)ag_divide_up(shards, cost->threads);
-  const double turn = cost->forward_seconds + cost->backward_seconds;
+  const double turn = cost->attack_seconds + cost->forward_seconds + cost->backward_seconds;
   if (ranks == 1 || cost->bandwidth == 0) return turns * turn;
   const double sums = sending_seconds(cost, ranks, cost->bytes, cost->layers);
   const double factors =
@@ -71,6 +71,12 @@ static rates rates_of(const ag_cluster *cluster, const ag_flops *flops)
   };
 }
 
+/* Of one image. */
+static double passes_seconds(const rates *each, const ag_passes *passes)
+{
+  return passes->gradients * each->gradient + passes->forwards * each->forward;
+}
+
 /* Of a model's steps; cluster NULL: shards are all alike, and messages take no time. */
 static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, size_t threads,
                               const ag_cluster *cluster)
@@ -81,7 +87,9 @@ static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, s
   ag_step_cost cost = {
       .shards = ag_divide_up(batch, shard), .threads = threads, .forward_seconds = 1};
   if (cluster == NULL || model->from_file) return cost;
-  const double seconds = (double)shard * rates_of(cluster, &model->pass).training;
+  const rates each = rates_of(cluster, &model->pass);
+  const double seconds = (double)shard * each.training;
+  cost.attack_seconds = (double)shard * passes_seconds(&each, &model->attack);
   cost.forward_seconds = seconds * model->pass.forward / flops_of_training(&model->pass);
   cost.backward_seconds = seconds - cost.forward_seconds;
   cost.bytes = sizeof(float) * (double)model->sums.floats;
@@ -101,8 +109,10 @@ static double training_seconds(const ag_plan *plan, const ag_model_unit *model, 
   if (model->from_file) return 0;
   const ag_settings *training = &plan->job->training.settings;
   const ag_step_cost step = step_cost(plan, model, threads, cluster);
+  const rates each = rates_of(cluster, &model->pass);
   const double validation = (double)plan->dataset.validation.count *
-                            rates_of(cluster, &model->pass).forward / (double)threads;
+                            (each.forward + passes_seconds(&each, &model->judgement)) /
+                            (double)threads;
   const double steps = (double)plan->dataset.training.count /
                        (double)ag_settings_count(training, "batch");
   return (double)ag_settings_count(training, "epochs") *

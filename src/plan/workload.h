@@ -38,6 +38,7 @@ typedef struct ag_step_cost {
   size_t threads;          /* of a rank */
   double forward_seconds;  /* of one shard on one thread */
   double backward_seconds; /* that and the step's other work */
+  double attack_seconds;   /* before both, where shards are attacked before they are learnt */
   double bytes, layers;    /* of gradients in sums, and of the weights that come of them */
   double factor_bytes;     /* of the batch's gradients in factors, */
   double factor_layers;    /* a message each for a shard */
@@ -46,17 +47,17 @@ typedef struct ag_step_cost {
 } ag_step_cost;
 
 /** Seconds of a step on a team of `ranks` (> 0):
- *    a (forward + backward) + max(0, there - backward) + max(0, back - forward)
+ *    a (attack + forward + backward) + max(0, there - backward) + max(0, back - forward)
  *      + 2 ceil(log2 ranks) latency
  *  a: shards that the busiest thread of the busiest rank takes, one after the other. There: sums,
  *  to each rank its share of each layer, for each part that the sender's shards make up
  *  (training/gradient_sum.h), and factors to every rank, both of which leave while the last shard's
  *  backward pass goes on; of factors only 1/a, as those of earlier shards travel while the next are
- *  computed, but for what that leaves of them. Back: weights, which come in while the next forward
- *  pass goes on. The last term: the sums of losses and norms. A rank sends
- *    sums     bytes        (ranks - 1) / ranks  in  layers (ranks - 1)         messages, as weights
- *    factors  factor_bytes (ranks - 1) / ranks  in  factor_layers (ranks - 1)  messages a shard
- *  one after the other, by a link that it has to itself. */
+ *  computed, but for what that leaves of them. Back: weights, which come in while the first forward
+ *  pass of the next step goes on, be it an attack's. The last term: the sums of losses and norms. A
+ * rank sends sums     bytes        (ranks - 1) / ranks  in  layers (ranks - 1)         messages, as
+ * weights factors  factor_bytes (ranks - 1) / ranks  in  factor_layers (ranks - 1)  messages a
+ * shard one after the other, by a link that it has to itself. */
 double ag_step_seconds(const ag_step_cost *cost, size_t ranks);
 
 #endif

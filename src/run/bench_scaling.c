@@ -12,9 +12,13 @@
 typedef struct scaling {
   ag_bench_setting setting;
   ag_pool *pool;
-  ag_bench_adversary *adversary;
+  ag_adversaries *adversaries;
   ag_bench_scaling_report *report;
 } scaling;
+
+/* PGD as Madry et al. 2018 (arXiv:1706.06083) train on CIFAR-10. */
+static const ag_adversarial madry = {
+    .epsilon = 8.0F / 255, .step_size = 2.0F / 255, .steps = 7, .restarts = 1, .mix = 1};
 
 /* ---- teams ---- */
 
@@ -39,7 +43,7 @@ static ag_status measure_row(scaling *self, ag_bench_scaling_row *row)
   MPI_Comm everyone = whole->team.communicator;
   MPI_Comm team = MPI_COMM_NULL;
   const bool is_member = whole->team.rank < row->ranks;
-  const ag_shard_change change = ag_bench_adversary_change(self->adversary);
+  const ag_shard_change change = ag_adversaries_change(self->adversaries);
   ag_bench_request request = *whole->request;
   ag_bench_setting part = *whole;
   ag_status status = AG_OK;
@@ -176,15 +180,6 @@ static size_t images_of(const ag_bench_request *request, size_t ranks)
 
 static ag_status check(const ag_bench_setting *setting, bool wants_cluster)
 {
-  for (size_t i = 0; i < ag_network_parameter_count(setting->network); ++i) {
-    /* In the middle of training its passes in evaluation would read statistics of the past. */
-    if (ag_network_parameter(setting->network, i)->averaged) {
-      return ag_fail(AG_INVALID_ARGUMENT,
-                     "'%s' has batch normalisation, and bench --scaling attacks in the middle of "
-                     "training; expected a model without, such as 'base'",
-                     setting->request->model);
-    }
-  }
   if (!wants_cluster || setting->team.size > 1) return AG_OK;
   return ag_fail(AG_INVALID_ARGUMENT, "a machine has messages between ranks, and there is one rank;"
                                       " start at least two with mpirun or srun");
@@ -198,15 +193,15 @@ static ag_status measure_all(scaling *self)
   self->report->threads = threads;
   AG_TRY(ag_placement_warn(communicator, threads));
   AG_TRY(ag_ranks_agree(communicator, ag_pool_create(threads, &self->pool)));
-  AG_TRY(ag_ranks_agree(communicator,
-                        ag_bench_adversary_create(self->setting.network, threads,
-                                                  self->setting.request->shard, &self->adversary)));
+  AG_TRY(ag_ranks_agree(communicator, ag_adversaries_create(&madry, self->setting.network, threads,
+                                                            self->setting.request->shard, 1,
+                                                            &self->adversaries)));
   AG_TRY(measure_passes(self));
   AG_TRY(measure_teams(self));
   AG_TRY(measure_messages(self));
   describe_cluster(self);
 cleanup:
-  ag_bench_adversary_destroy(&self->adversary);
+  ag_adversaries_destroy(&self->adversaries);
   ag_pool_destroy(&self->pool);
   return status;
 }

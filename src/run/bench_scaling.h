@@ -27,18 +27,6 @@ typedef struct ag_bench_steps {
 ag_status ag_bench_team_steps(const ag_bench_setting *setting, ag_pool *pool,
                               const ag_shard_change *change, ag_bench_steps *steps);
 
-/* What makes shards adversarial. */
-typedef struct ag_bench_adversary ag_bench_adversary;
-
-/** For a pool of `threads`, and shards of up to `shard` images. network: borrowed. */
-ag_status ag_bench_adversary_create(const ag_network *network, size_t threads, size_t shard,
-                                    ag_bench_adversary **adversary);
-void ag_bench_adversary_destroy(ag_bench_adversary **adversary);
-/** PGD of seven steps of 2/255 within 8/255, as Madry et al. 2018 (arXiv:1706.06083) train on
- *  CIFAR-10, all of them on every image: the attack of that name lets images go that have fallen,
- *  which with a network that was not trained are nearly all. */
-ag_shard_change ag_bench_adversary_change(ag_bench_adversary *adversary);
-
 /* ---- messages -------------------------------------------------------------------------------- */
 
 enum { AG_BENCH_MESSAGE_SIZES = 10 };

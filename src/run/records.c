@@ -1,6 +1,7 @@
 /* Reports become records. A unit that was shared out waits here until all its parts are there. */
 #include "run/records.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,19 +123,42 @@ ag_status ag_records_part_failed(ag_records *self, const ag_report *report, bool
 
 /* ---- models ---- */
 
+/* Of the epochs as they are in the journal, those before the run was killed among them. */
+static void warn_of_collapse(const ag_records *self, size_t model)
+{
+  ag_session *session = self->session;
+  const ag_model_state *state = &session->ledger->models[model];
+  const ag_epoch *best = NULL;
+  if (!ag_epochs_collapse(state->epoch_count, state->epochs, &best)) return;
+  const ag_epoch *last = &state->epochs[state->epoch_count - 1];
+  ag_meter_say(&session->meter,
+               "warning: %s collapsed in epoch %u: robust accuracy on the validation images fell "
+               "to %.2f %% from %.2f %% in epoch %u",
+               session->plan->models[model].name, last->epoch,
+               100 * last->robust_validation_accuracy, 100 * best->robust_validation_accuracy,
+               best->epoch);
+}
+
 ag_status ag_records_epoch(ag_records *self, const ag_report *report)
 {
   ag_session *session = self->session;
   const ag_model_unit *model = &session->plan->models[report->subject];
   const ag_epoch *row = &report->epoch;
-  ag_meter_say(
-      &session->meter, "%s  epoch %u of %zu  loss %.4f  train %.2f %%  validation %.2f %%  %.1f s",
-      model->name, row->epoch, ag_settings_count(&session->job->training.settings, "epochs"),
-      row->loss, 100 * row->train_accuracy, 100 * row->validation_accuracy, row->seconds);
-  return ag_session_record(session, &(ag_record){.kind = AG_RECORD_EPOCH,
-                                                 .key = model->key,
-                                                 .payload = row,
-                                                 .size = sizeof *row});
+  char robust[32] = "";
+  if (!isnan(row->robust_validation_accuracy)) {
+    snprintf(robust, sizeof robust, "  robust %.2f %%", 100 * row->robust_validation_accuracy);
+  }
+  ag_meter_say(&session->meter,
+               "%s  epoch %u of %zu  loss %.4f  train %.2f %%  validation %.2f %%%s  %.1f s",
+               model->name, row->epoch,
+               ag_settings_count(&session->job->training.settings, "epochs"), row->loss,
+               100 * row->train_accuracy, 100 * row->validation_accuracy, robust, row->seconds);
+  const ag_status status = ag_session_record(session, &(ag_record){.kind = AG_RECORD_EPOCH,
+                                                                   .key = model->key,
+                                                                   .payload = row,
+                                                                   .size = sizeof *row});
+  if (status == AG_OK) warn_of_collapse(self, (size_t)report->subject);
+  return status;
 }
 
 /* The checkpoints go last: a run that ends before that removes them the next time. */

@@ -18,6 +18,8 @@ typedef struct teamwork {
   size_t model;
   ag_network *network;
   ag_trainer *trainer;
+  ag_adversaries *adversaries; /* NULL but where the defense trains adversarially */
+  ag_judges *judges;           /* likewise */
   ag_team team;
   double flops_per_image;
   double segment_start;
@@ -81,6 +83,27 @@ static ag_status restore(teamwork *self)
   return AG_OK;
 }
 
+/* What the defense changes in what is learnt, where it does. */
+static ag_status create_adversaries(teamwork *self)
+{
+  ag_status status = AG_OK;
+  const ag_session *session = self->session;
+  const ag_model_unit *unit = &session->plan->models[self->model];
+  const uint64_t seed = session->job->seeds[unit->seed];
+  const size_t threads = ag_pool_threads(session->pool);
+  const size_t shard = ag_settings_count(&session->job->training.settings, "shard");
+  ag_adversarial how;
+  if (!ag_defense_adversarial(&session->job->defenses[unit->defense], &how)) return AG_OK;
+  AG_TRY(ag_adversaries_create(&how, self->network, threads, shard, seed, &self->adversaries));
+  AG_TRY(ag_judges_create(self->network, threads, shard, (double)how.epsilon, seed, &self->judges));
+  const ag_shard_change change = ag_adversaries_change(self->adversaries);
+  const ag_shard_judge judge = ag_judges_judge(self->judges);
+  ag_trainer_change(self->trainer, &change);
+  AG_TRY(ag_trainer_judge(self->trainer, &judge, how.keeps_best));
+cleanup:
+  return status;
+}
+
 static ag_status create(teamwork *self, bool begins)
 {
   ag_status status = AG_OK;
@@ -93,6 +116,7 @@ static ag_status create(teamwork *self, bool begins)
   AG_TRY(ag_model_network_create(session, self->model, &self->network));
   AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
                            session->pool, self->network, &self->trainer));
+  AG_TRY(create_adversaries(self));
   if (begins) AG_TRY(restore(self));
 cleanup:
   return status;
@@ -271,5 +295,7 @@ void ag_teamwork_run(ag_desk *desk)
     leave_team(&self);
   }
   ag_trainer_destroy(&self.trainer);
+  ag_judges_destroy(&self.judges);
+  ag_adversaries_destroy(&self.adversaries);
   ag_network_destroy(&self.network);
 }

@@ -108,27 +108,30 @@ static ag_status remove_files(const char *folder, const char *name, const listin
 typedef struct scalar {
   const char *name;
   bool whole; /* uint64_t; else double */
+  bool late;  /* 0 in a file that came before it */
   size_t offset;
 } scalar;
 
-#define SCALAR(member, whole)                                      \
-  {                                                                \
-#member, whole, offsetof(ag_checkpoint, state.position.member) \
+#define SCALAR(member, whole, late)                                      \
+  {                                                                      \
+#member, whole, late, offsetof(ag_checkpoint, state.position.member) \
   }
 static const scalar scalars[] = {
-    SCALAR(steps, true),
-    SCALAR(images, true),
-    SCALAR(loss, false),
-    SCALAR(correct, false),
-    SCALAR(seconds, false),
-    SCALAR(hidden_seconds, false),
-    SCALAR(exposed_seconds, false),
+    SCALAR(steps, true, false),
+    SCALAR(images, true, false),
+    SCALAR(loss, false, false),
+    SCALAR(correct, false, false),
+    SCALAR(seconds, false, false),
+    SCALAR(hidden_seconds, false, false),
+    SCALAR(exposed_seconds, false, false),
+    SCALAR(best_epoch, true, true),
+    SCALAR(best_accuracy, false, true),
 };
 #undef SCALAR
 enum { SCALARS = sizeof scalars / sizeof *scalars };
 
-static const char *const vector_names[] = {"parameters", "velocity", "average"};
-enum { VECTORS = 3 };
+static const char *const vector_names[] = {"parameters", "velocity", "average", "best"};
+enum { VECTORS = 4 };
 
 static hid_t type_of(const scalar *value)
 {
@@ -140,7 +143,8 @@ static ag_status write_contents(hid_t file, const ag_checkpoint *checkpoint)
   ag_status status = AG_OK;
   const int schema = SCHEMA_VERSION;
   const ag_training_state *state = &checkpoint->state;
-  const float *const vectors[VECTORS] = {state->parameters, state->velocity, state->average};
+  const float *const vectors[VECTORS] = {state->parameters, state->velocity, state->average,
+                                         state->best};
   char key[AG_DIGEST_TEXT_SIZE];
   ag_digest_text(&checkpoint->key, key);
   AG_TRY(ag_hdf5_write_integers(file, "schema_version", &schema, 1));
@@ -199,6 +203,24 @@ cleanup:
   return status;
 }
 
+static ag_status read_scalars(hid_t file, ag_checkpoint *checkpoint)
+{
+  ag_status status = AG_OK;
+  for (size_t i = 0; i < SCALARS; ++i) {
+    if (scalars[i].late && H5Aexists(file, scalars[i].name) <= 0) continue;
+    AG_TRY(ag_hdf5_read_scalar(file, scalars[i].name, type_of(&scalars[i]),
+                               (char *)checkpoint + scalars[i].offset));
+  }
+cleanup:
+  return status;
+}
+
+/* Not all trainings have each of these. */
+static ag_status read_if_there(hid_t file, const char *name, size_t floats, float **values)
+{
+  return H5Lexists(file, name, H5P_DEFAULT) > 0 ? read_vector(file, name, floats, values) : AG_OK;
+}
+
 static ag_status read_contents(hid_t file, const ag_digest *key, ag_checkpoint *checkpoint)
 {
   ag_status status = AG_OK;
@@ -212,18 +234,14 @@ static ag_status read_contents(hid_t file, const ag_digest *key, ag_checkpoint *
     status = ag_fail(AG_BAD_STORE, "it is of another training");
     goto cleanup;
   }
-  for (size_t i = 0; i < SCALARS; ++i) {
-    AG_TRY(ag_hdf5_read_scalar(file, scalars[i].name, type_of(&scalars[i]),
-                               (char *)checkpoint + scalars[i].offset));
-  }
+  AG_TRY(read_scalars(file, checkpoint));
   ag_training_state *state = &checkpoint->state;
   float *parameters = NULL;
   AG_TRY(read_vector(file, vector_names[0], state->floats, &parameters));
   state->parameters = parameters;
   AG_TRY(read_vector(file, vector_names[1], state->floats, &state->velocity));
-  if (H5Lexists(file, vector_names[2], H5P_DEFAULT) > 0) {
-    AG_TRY(read_vector(file, vector_names[2], state->floats, &state->average));
-  }
+  AG_TRY(read_if_there(file, vector_names[2], state->floats, &state->average));
+  AG_TRY(read_if_there(file, vector_names[3], state->floats, &state->best));
 cleanup:
   return status;
 }
@@ -340,6 +358,7 @@ void ag_checkpoint_clear(ag_checkpoint *checkpoint)
   ag_release(&checkpoint->state.parameters);
   ag_release(&checkpoint->state.velocity);
   ag_release(&checkpoint->state.average);
+  ag_release(&checkpoint->state.best);
 }
 
 ag_status ag_checkpoint_remove(const char *folder, const char *name)

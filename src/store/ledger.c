@@ -4,11 +4,12 @@
 #include "store/keyed.h"
 #include "store/provenance.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Journals hold these as they are in memory. */
 _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
-_Static_assert(sizeof(ag_epoch) == 64, "the journal's epochs");
+_Static_assert(sizeof(ag_epoch) == 72, "the journal's epochs");
 _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
 _Static_assert(sizeof(ag_provenance) == 4072, "the journal's runs");
@@ -128,10 +129,13 @@ static ag_status append_epoch(ag_model_state *model, const ag_epoch *epoch)
 /* An epoch that was there before begins another training: it and those behind it go. */
 static ag_status take_epoch(ag_model_state *model, const ag_record *record)
 {
-  /* Before it said what ranks wait for each other. */
-  enum { FIRST_SIZE = offsetof(ag_epoch, hidden_seconds) };
-  ag_epoch epoch = {0};
-  if (record->size != sizeof epoch && record->size != FIRST_SIZE) {
+  /* Before it said what ranks wait for each other, and before it said how robust the model is. */
+  enum {
+    FIRST_SIZE = offsetof(ag_epoch, hidden_seconds),
+    SECOND_SIZE = offsetof(ag_epoch, robust_validation_accuracy)
+  };
+  ag_epoch epoch = {.robust_validation_accuracy = NAN};
+  if (record->size != sizeof epoch && record->size != SECOND_SIZE && record->size != FIRST_SIZE) {
     return bad_size("an epoch", record, sizeof epoch);
   }
   memcpy(&epoch, record->payload, record->size);

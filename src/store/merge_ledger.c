@@ -65,9 +65,10 @@ static bool same_bits(const void *one, const void *other, size_t size)
 
 static bool is_same_epoch(const ag_epoch *one, const ag_epoch *other)
 {
-  const double a[] = {one->loss, one->learning_rate, one->train_accuracy, one->validation_accuracy};
+  const double a[] = {one->loss, one->learning_rate, one->train_accuracy, one->validation_accuracy,
+                      one->robust_validation_accuracy};
   const double b[] = {other->loss, other->learning_rate, other->train_accuracy,
-                      other->validation_accuracy};
+                      other->validation_accuracy, other->robust_validation_accuracy};
   return one->epoch == other->epoch && same_bits(a, b, sizeof a);
 }
 

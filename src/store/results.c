@@ -216,6 +216,7 @@ static ag_status write_training(hid_t file, const ag_model_unit *unit, const ag_
                                       COLUMN(learning_rate, AG_COLUMN_NUMBER),
                                       COLUMN(train_accuracy, AG_COLUMN_NUMBER),
                                       COLUMN(validation_accuracy, AG_COLUMN_NUMBER),
+                                      COLUMN(robust_validation_accuracy, AG_COLUMN_NUMBER),
                                       COLUMN(seconds, AG_COLUMN_NUMBER),
                                       COLUMN(hidden_seconds, AG_COLUMN_NUMBER),
                                       COLUMN(exposed_seconds, AG_COLUMN_NUMBER)};

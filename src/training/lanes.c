@@ -9,7 +9,7 @@ typedef struct lane {
   ag_workspace *workspace;
   float *pixels, *dlogits, *losses;
   uint8_t *labels;
-  size_t correct; /* of the validation images it took */
+  ag_lane_verdict verdict; /* on the validation images it took */
 } lane;
 
 struct ag_lanes {
@@ -22,6 +22,7 @@ struct ag_lanes {
   float smoothing;        /* of labels */
   lane *all;              /* [threads of the pool] */
   ag_shard_change change; /* run is NULL: none */
+  ag_shard_judge judge;   /* likewise */
   const ag_team *team;
   ag_gradient_sum *gradients;
   ag_weights *weights;
@@ -133,6 +134,11 @@ void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
   self->change = *change;
 }
 
+void ag_lanes_judge(ag_lanes *self, const ag_shard_judge *judge)
+{
+  self->judge = *judge;
+}
+
 void ag_lanes_join(ag_lanes *self, const ag_team *team, ag_gradient_sum *gradients,
                    ag_weights *weights)
 {
@@ -173,6 +179,7 @@ static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *
   const ag_training_shard shard = {.lane = mine->index,
                                    .epoch = self->images->epoch,
                                    .step = self->images->step,
+                                   .progress = self->images->progress,
                                    .count = count,
                                    .samples = samples,
                                    .labels = mine->labels,
@@ -244,6 +251,21 @@ ag_status ag_lanes_train(ag_lanes *self, const ag_lane_images *batch, double *lo
   return ag_pool_run(self->pool, ag_pool_threads(self->pool), train_lane, NULL, self);
 }
 
+static ag_status judge_shard(const ag_lanes *self, lane *mine, size_t first, size_t count)
+{
+  const ag_pass_events events = {mine, before_forward, after_other_backward};
+  const ag_validation_shard shard = {.lane = mine->index,
+                                     .images = &self->dataset->validation,
+                                     .first = first,
+                                     .count = count,
+                                     .events = &events};
+  size_t robust = 0;
+  if (self->judge.run == NULL) return AG_OK;
+  const ag_status status = self->judge.run(self->judge.context, &shard, &robust);
+  mine->verdict.robust += robust;
+  return status;
+}
+
 static ag_status validate_shard(void *context, size_t item, size_t thread)
 {
   const ag_lanes *self = context;
@@ -258,22 +280,24 @@ static ag_status validate_shard(void *context, size_t item, size_t thread)
   ag_shard_fill(images, self->dataset->shape, NULL, begin, count, mine->pixels, mine->labels);
   const float *logits =
       ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  mine->correct += count_correct(self, mine, logits, count);
-  return AG_OK;
+  mine->verdict.correct += count_correct(self, mine, logits, count);
+  return judge_shard(self, mine, begin, count);
 }
 
 ag_status ag_lanes_validate(ag_lanes *self, const ag_lane_images *images, ag_shard_range shards,
-                            size_t *correct)
+                            ag_lane_verdict *verdict)
 {
   self->learns = false;
   self->images = images;
   self->shards = shards;
-  *correct = 0;
+  *verdict = (ag_lane_verdict){0};
   const ag_status status =
       ag_pool_run(self->pool, shards.end - shards.first, validate_shard, NULL, self);
   for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
-    *correct += self->all[i].correct;
-    self->all[i].correct = 0;
+    lane *one = &self->all[i];
+    verdict->correct += one->verdict.correct;
+    verdict->robust += one->verdict.robust;
+    one->verdict = (ag_lane_verdict){0};
   }
   return status;
 }

@@ -12,6 +12,7 @@ typedef struct ag_lane_images {
   const uint32_t *order;
   size_t count;
   uint32_t epoch, step; /* key augmentation, dropout and noise */
+  double progress;      /* of a batch: in epochs */
 } ag_lane_images;
 
 /** Memory for the pool's threads. Borrows all. */
@@ -21,6 +22,8 @@ void ag_lanes_destroy(ag_lanes **lanes);
 
 /** What shards become before they are learnt; copied. At first: what they are. */
 void ag_lanes_change(ag_lanes *lanes, const ag_shard_change *change);
+/** Who judges validation images; copied. At first: nobody. */
+void ag_lanes_judge(ag_lanes *lanes, const ag_shard_judge *judge);
 /** The team whose lanes they are from now on, where gradients go and weights come from; borrowed.
  */
 void ag_lanes_join(ag_lanes *lanes, const ag_team *team, ag_gradient_sum *gradients,
@@ -36,9 +39,14 @@ size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
 ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, double *losses,
                          double *correct);
 
-/** How many of `shards` of the validation images are classified rightly; the network is prepared
- *  for evaluation. Fails as ag_lanes_train does. */
+/* Validation images that are classified rightly, and those that the judge found robust. */
+typedef struct ag_lane_verdict {
+  size_t correct, robust;
+} ag_lane_verdict;
+
+/** Of `shards` of the validation images; the network is prepared for evaluation. Fails as
+ *  ag_lanes_train and the judge do. */
 ag_status ag_lanes_validate(ag_lanes *lanes, const ag_lane_images *images, ag_shard_range shards,
-                            size_t *correct);
+                            ag_lane_verdict *verdict);
 
 #endif

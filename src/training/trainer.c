@@ -4,6 +4,7 @@
  * and a step follows (training/step.h). Between two steps it may all be left and taken up again. */
 #include "training/lanes.h"
 #include "training/step.h"
+#include "training/tally.h"
 
 #include <assert.h>
 #include <math.h>
@@ -21,20 +22,21 @@ struct ag_trainer {
   ag_lanes *lanes;
   ag_stepper *stepper;
   ag_training_position position;
+  bool judges; /* every epoch */
+  float *best; /* the parameters of the most robust one; NULL: not wanted */
   /* Of the team it has joined. */
   ag_team team;
   ag_gradient_sum *gradients;
   ag_weights *weights;
   ag_exchange_seconds counted; /* of the exchange's, in the position */
-  /* What ranks tell each other of a batch, and what comes of it: failures and wishes, the loss and
-   * the correct predictions of each shard, the squares of each slice of gradients. A rank leaves
-   * zeros where the others' are, so that sums over ranks round nothing. */
-  size_t shards, number_count;
-  double *numbers, *sums; /* [number_count] */
+  /* Of a batch: the loss and the correct predictions of each shard, the squares of each slice of
+   * gradients. */
+  size_t shards;
+  ag_tally tally;
 };
 
-/* Ranks that failed, that were asked to stop, that want to pause; then what the ranks count. */
-enum { FAILURE, INTERRUPTION, PAUSE, LOSSES };
+/* Where the losses are; then correct predictions, then squares. */
+enum { LOSSES = AG_TALLY_REST };
 
 static size_t minimum_batch(const ag_trainer *self)
 {
@@ -71,8 +73,7 @@ cleanup:
 
 static void leave_team(ag_trainer *self)
 {
-  ag_release(&self->sums);
-  ag_release(&self->numbers);
+  ag_tally_clear(&self->tally);
   ag_weights_destroy(&self->weights);
   ag_gradient_sum_destroy(&self->gradients);
 }
@@ -84,6 +85,7 @@ void ag_trainer_destroy(ag_trainer **out)
   leave_team(self);
   ag_stepper_destroy(&self->stepper);
   ag_lanes_destroy(&self->lanes);
+  ag_release(&self->best);
   ag_release(&self->order);
   ag_release(out);
 }
@@ -91,6 +93,14 @@ void ag_trainer_destroy(ag_trainer **out)
 void ag_trainer_change(ag_trainer *self, const ag_shard_change *change)
 {
   ag_lanes_change(self->lanes, change);
+}
+
+ag_status ag_trainer_judge(ag_trainer *self, const ag_shard_judge *judge, bool keeps_best)
+{
+  ag_lanes_judge(self->lanes, judge);
+  self->judges = true;
+  if (!keeps_best) return AG_OK;
+  return ag_allocate(ag_network_floats(self->network), sizeof(float), &self->best);
 }
 
 /* ---- teams and states ---- */
@@ -109,10 +119,9 @@ static ag_status create_team_memory(ag_trainer *self)
       ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
   AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),
                            ag_pool_threads(self->pool), &self->weights));
-  self->number_count = LOSSES + 2 * self->shards +
-                       ag_gradient_sum_partition(self->gradients)->slice_count;
-  AG_TRY(ag_allocate(self->number_count, sizeof *self->numbers, &self->numbers));
-  AG_TRY(ag_allocate(self->number_count, sizeof *self->sums, &self->sums));
+  AG_TRY(ag_tally_create(LOSSES + 2 * self->shards +
+                             ag_gradient_sum_partition(self->gradients)->slice_count,
+                         &self->tally));
 cleanup:
   return status;
 }
@@ -131,6 +140,7 @@ ag_status ag_trainer_join(ag_trainer *self, const ag_team *team)
   ag_team_share(team, ag_network_block(self->network), state.floats * sizeof(float));
   ag_team_share(team, state.velocity, state.floats * sizeof(float));
   if (state.average != NULL) ag_team_share(team, state.average, state.floats * sizeof(float));
+  if (state.best != NULL) ag_team_share(team, state.best, state.floats * sizeof(float));
   return AG_OK;
 }
 
@@ -147,7 +157,8 @@ ag_training_state ag_trainer_state(const ag_trainer *self)
                              .floats = ag_network_floats(self->network),
                              .parameters = ag_network_values(self->network),
                              .velocity = ag_stepper_velocity(self->stepper),
-                             .average = ag_stepper_average(self->stepper)};
+                             .average = ag_stepper_average(self->stepper),
+                             .best = self->best};
 }
 
 void ag_trainer_restore(ag_trainer *self, const ag_training_state *state)
@@ -158,32 +169,19 @@ void ag_trainer_restore(ag_trainer *self, const ag_training_state *state)
   memcpy(ag_network_block(self->network), state->parameters, bytes);
   memcpy(own.velocity, state->velocity, bytes);
   if (own.average != NULL) memcpy(own.average, state->average, bytes);
+  if (own.best != NULL) memcpy(own.best, state->best, bytes);
 }
 
 /* ---- one batch ---- */
 
-/* Every rank comes here, also one that failed, and all leave with a failure where one has. */
-static ag_status sum_numbers(ag_trainer *self, size_t count, ag_status status)
+static ag_status sum_tally(ag_trainer *self, size_t count, ag_status status)
 {
-  self->numbers[FAILURE] = status != AG_OK && status != AG_INTERRUPTED;
-  self->numbers[INTERRUPTION] = status == AG_INTERRUPTED;
   const double start = ag_clock_seconds();
-  ag_team_sum(&self->team, count, self->numbers, self->sums);
+  status = ag_tally_sum(&self->tally, &self->team, count, status);
   if (self->team.size > 1) {
     ag_exchange_waited(ag_gradient_sum_exchange(self->gradients), ag_clock_seconds() - start);
   }
-  memset(self->numbers, 0, count * sizeof *self->numbers);
-  if (status != AG_OK && status != AG_INTERRUPTED) return status;
-  if (self->sums[FAILURE] > 0) return ag_fail(AG_ELSEWHERE, "another rank failed");
-  return self->sums[INTERRUPTION] > 0 ? ag_fail(AG_INTERRUPTED, "interrupted") : AG_OK;
-}
-
-static double add_up(const double *values, size_t count)
-{
-  double sum = 0;
-  for (size_t i = 0; i < count; ++i)
-    sum += values[i];
-  return sum;
+  return status;
 }
 
 static ag_status check_finite(const ag_trainer *self, double loss, double norm)
@@ -196,21 +194,27 @@ static ag_status check_finite(const ag_trainer *self, double loss, double norm)
                  (unsigned long long)steps % self->steps_of_epoch + 1, self->steps_of_epoch);
 }
 
-static ag_lane_images next_batch(const ag_trainer *self)
+/* In epochs, at the middle of a step, so that neither the first nor the last rate is zero. */
+static double progress_of(const ag_trainer *self, uint64_t step)
 {
-  const size_t first = self->position.steps % self->steps_of_epoch * self->batch;
-  return (ag_lane_images){.order = self->order + first,
-                          .count = ag_minimum(self->batch, self->dataset->training.count - first),
-                          .epoch = (uint32_t)(self->position.steps / self->steps_of_epoch),
-                          .step = (uint32_t)self->position.steps};
+  return ((double)step + 0.5) / (double)self->steps_of_epoch;
 }
 
-/* The rate at the middle of a step, so that neither the first nor the last is zero. */
 static double rate_of(const ag_trainer *self, uint64_t step)
 {
-  return ag_schedule_rate(&self->training->schedule,
-                          ((double)step + 0.5) / (double)self->steps_of_epoch,
+  return ag_schedule_rate(&self->training->schedule, progress_of(self, step),
                           (double)ag_settings_count(&self->training->settings, "epochs"));
+}
+
+static ag_lane_images next_batch(const ag_trainer *self)
+{
+  const uint64_t steps = self->position.steps;
+  const size_t first = steps % self->steps_of_epoch * self->batch;
+  return (ag_lane_images){.order = self->order + first,
+                          .count = ag_minimum(self->batch, self->dataset->training.count - first),
+                          .epoch = (uint32_t)(steps / self->steps_of_epoch),
+                          .step = (uint32_t)steps,
+                          .progress = progress_of(self, steps)};
 }
 
 /* What messages took since the last time. */
@@ -229,16 +233,17 @@ static void count_exchange(ag_trainer *self)
 /* One step; where it fails, or was interrupted, nothing has changed. */
 static ag_status train_batch(ag_trainer *self)
 {
+  double *numbers = self->tally.numbers;
   const size_t squares = LOSSES + 2 * self->shards;
   const ag_lane_images batch = next_batch(self);
   ag_training_position *position = &self->position;
   ag_gradient_sum_begin(self->gradients, batch.count);
-  ag_status status = ag_lanes_train(self->lanes, &batch, self->numbers + LOSSES,
-                                    self->numbers + LOSSES + self->shards);
-  ag_gradient_sum_complete(self->gradients, self->numbers + squares);
-  status = sum_numbers(self, self->number_count, status);
-  const double loss = add_up(self->sums + LOSSES, self->shards);
-  const double norm = sqrt(add_up(self->sums + squares, self->number_count - squares));
+  ag_status status =
+      ag_lanes_train(self->lanes, &batch, numbers + LOSSES, numbers + LOSSES + self->shards);
+  ag_gradient_sum_complete(self->gradients, numbers + squares);
+  status = sum_tally(self, self->tally.count, status);
+  const double loss = ag_tally_total(&self->tally, LOSSES, self->shards);
+  const double norm = sqrt(ag_tally_total(&self->tally, squares, self->tally.count - squares));
   if (status == AG_OK) status = check_finite(self, loss, norm);
   if (status != AG_OK) return status;
   ag_stepper_step(self->stepper, position->steps, batch.count, rate_of(self, position->steps),
@@ -246,7 +251,7 @@ static ag_status train_batch(ag_trainer *self)
   ++position->steps;
   position->images += batch.count;
   position->loss += loss;
-  position->correct += add_up(self->sums + LOSSES + self->shards, self->shards);
+  position->correct += ag_tally_total(&self->tally, LOSSES + self->shards, self->shards);
   count_exchange(self);
   if (self->events->step != NULL) self->events->step(self->events->context, batch.count);
   return AG_OK;
@@ -254,26 +259,48 @@ static ag_status train_batch(ag_trainer *self)
 
 /* ---- one epoch ---- */
 
-/* Of what is kept: the average, where there is one. */
-static ag_status validate(ag_trainer *self, double *accuracy)
+/* The network's parameters are those that would be kept of this epoch. */
+static void compare_with_best(ag_trainer *self, const ag_epoch *row)
 {
-  enum { CORRECT = LOSSES, NUMBERS };
+  ag_training_position *position = &self->position;
+  const double accuracy = row->robust_validation_accuracy;
+  if (position->best_epoch > 0 && accuracy <= position->best_accuracy) return;
+  position->best_epoch = row->epoch;
+  position->best_accuracy = accuracy;
+  if (self->best == NULL) return;
+  memcpy(self->best, ag_network_values(self->network),
+         ag_network_floats(self->network) * sizeof(float));
+}
+
+/* Of what is kept: the average, where there is one. */
+static ag_status validate(ag_trainer *self, ag_epoch *row)
+{
+  enum { CORRECT = AG_TALLY_REST, ROBUST, NUMBERS };
+  double *numbers = self->tally.numbers;
+  const double *sums = self->tally.sums;
   const size_t images = self->dataset->validation.count;
   const ag_lane_images all = {.order = self->order + self->dataset->training.count,
                               .count = images,
                               .step = (uint32_t)self->position.steps};
   const ag_shard_range shards = {0, ag_lanes_shards(self->lanes, images)};
-  size_t correct = 0;
-  *accuracy = NAN;
+  ag_lane_verdict verdict = {0};
+  row->validation_accuracy = row->robust_validation_accuracy = NAN;
   if (images == 0) return AG_OK;
   ag_stepper_swap(self->stepper);
   ag_network_prepare(self->network, false, self->pool);
   ag_status status = ag_lanes_validate(
-      self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &correct);
+      self->lanes, &all, ag_shard_share(shards, self->team.rank, self->team.size), &verdict);
+  numbers[CORRECT] = (double)verdict.correct;
+  numbers[ROBUST] = (double)verdict.robust;
+  status = sum_tally(self, NUMBERS, status);
+  if (status == AG_OK) {
+    row->validation_accuracy = sums[CORRECT] / (double)images;
+    if (self->judges) {
+      row->robust_validation_accuracy = sums[ROBUST] / (double)images;
+      compare_with_best(self, row);
+    }
+  }
   ag_stepper_swap(self->stepper); /* whoever trains on prepares it */
-  self->numbers[CORRECT] = (double)correct;
-  status = sum_numbers(self, NUMBERS, status);
-  if (status == AG_OK) *accuracy = self->sums[CORRECT] / (double)images;
   return status;
 }
 
@@ -296,9 +323,11 @@ static ag_status end_epoch(ag_trainer *self)
                   .learning_rate = rate_of(self, last),
                   .hidden_seconds = position->hidden_seconds,
                   .exposed_seconds = position->exposed_seconds};
-  AG_TRY(validate(self, &row.validation_accuracy));
+  AG_TRY(validate(self, &row));
   row.seconds = position->seconds + ag_clock_seconds() - start;
-  *position = (ag_training_position){.steps = position->steps};
+  *position = (ag_training_position){.steps = position->steps,
+                                     .best_epoch = position->best_epoch,
+                                     .best_accuracy = position->best_accuracy};
   if (self->events->epoch != NULL) status = self->events->epoch(self->events->context, &row);
   status = ag_team_agree(&self->team, status);
 cleanup:
@@ -325,9 +354,9 @@ static ag_status make_steps(ag_trainer *self)
   const ag_training_events *events = self->events;
   const double start = ag_clock_seconds();
   while (status == AG_OK && !paused && !is_epoch_complete(self)) {
-    self->numbers[PAUSE] = events->pause != NULL && events->pause(events->context);
+    self->tally.numbers[AG_TALLY_PAUSE] = events->pause != NULL && events->pause(events->context);
     status = train_batch(self);
-    paused = self->sums[PAUSE] > 0;
+    paused = self->tally.sums[AG_TALLY_PAUSE] > 0;
   }
   ag_weights_settle(self->weights);
   self->position.seconds += ag_clock_seconds() - start;
@@ -338,7 +367,12 @@ static ag_status make_steps(ag_trainer *self)
 /* The parameters that are kept, as evaluation reads them. */
 static void finish(ag_trainer *self)
 {
-  ag_stepper_swap(self->stepper);
+  if (self->best != NULL && self->position.best_epoch > 0) {
+    memcpy(ag_network_block(self->network), self->best,
+           ag_network_floats(self->network) * sizeof(float));
+  } else {
+    ag_stepper_swap(self->stepper);
+  }
   ag_network_prepare(self->network, false, self->pool);
 }
 
@@ -358,21 +392,5 @@ ag_status ag_trainer_run(ag_trainer *self, const ag_training_events *events, boo
   *finished = position->steps == steps && position->images == 0;
   if (*finished) finish(self);
 cleanup:
-  return status;
-}
-
-ag_status ag_train(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
-                   ag_pool *pool, const ag_team *team, const ag_training_events *events,
-                   ag_network *network)
-{
-  ag_trainer *trainer = NULL;
-  bool finished = false;
-  ag_status status =
-      ag_team_agree(team, ag_trainer_create(training, seed, dataset, pool, network, &trainer));
-  assert(status != AG_OK || trainer != NULL);
-  if (status == AG_OK) status = ag_trainer_join(trainer, team);
-  while (status == AG_OK && !finished)
-    status = ag_trainer_run(trainer, events, &finished);
-  ag_trainer_destroy(&trainer);
   return status;
 }

@@ -26,6 +26,14 @@ WRONG_JOBS = [
      "validation_images"),
     ("unknown layer", REST + "defenses: [{kind: gaussian-noise, after: cnov1}]\n",
      "did you mean 'conv1'?"),
+    ("several steps of FGSM",
+     REST + "defenses: [{kind: adversarial-training, attack: fgsm, steps: 3}]\n", "'steps' is 3"),
+    ("restarts that are alike", REST + "defenses: [{kind: adversarial-training, restarts: 2, "
+     "random_start: false}]\n", "'restarts' is 2"),
+    ("a share of 2", REST + "defenses: [{kind: adversarial-training, mix: 2}]\n", "'mix' is 2"),
+    ("nothing to choose the best by", REST + "defenses: [{kind: adversarial-training}]\n"
+     "dataset: {kind: synthetic, training_images: 100, validation_images: 0}\n",
+     "'keep' is best"),
     ("unknown instructions", REST + "kernels: {instructions: avx51}\n", "did you mean 'avx512'?"),
     ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
      "../../x"),

@@ -139,6 +139,54 @@ static void a_run_counts_operations(void **state)
   stop(&f);
 }
 
+/* An attack on what is learnt makes each turn longer, and hides neither weights nor gradients. */
+static void attacks_come_before_what_is_learnt(void **state)
+{
+  (void)state;
+  ag_step_cost cost = slow;
+  for (size_t ranks = 1; ranks <= 4; ++ranks) {
+    cost.attack_seconds = 0;
+    const double without = ag_step_seconds(&cost, ranks);
+    cost.attack_seconds = 3;
+    const double turns = (double)ag_divide_up(4, ranks);
+    assert_number_close(ag_step_seconds(&cost, ranks), without + 3 * turns, 0, 1e-12);
+  }
+}
+
+/* Three starts of four steps on 12 of a shard's 16 images, and PGD-10 on the validation images. */
+static void adversarial_training_takes_its_attacks(void **state)
+{
+  (void)state;
+  static const char adversarial[] =
+      "dataset: {kind: synthetic, training_images: 400, validation_images: 100}\n"
+      "model: {kind: linear}\n"
+      "training: {epochs: 3, batch: 64, shard: 16}\n"
+      "defenses: [{kind: none}, {kind: adversarial-training, steps: 4, restarts: 3, mix: 0.73}]\n"
+      "attacks: [{kind: fgsm}]\nepsilons: [0.1]\n";
+  ag_job *job = NULL;
+  ag_plan *plan = NULL;
+  ag_work work;
+  ag_cluster cluster = ag_cluster_guess();
+  assert_int_equal(ag_job_read(adversarial, strlen(adversarial), "job.yaml", &job), AG_OK);
+  assert_int_equal(ag_plan_create(job, NULL, &plan), AG_OK);
+  const ag_flops *pass = &plan->models[0].pass;
+  cluster.flops = *pass;
+  cluster.seconds.training = 5e-3;
+  cluster.seconds.forward = 1e-3;
+  cluster.seconds.gradient = 3e-3;
+  const double gradient = pass->forward + pass->input_gradient;
+  const double flops = EPOCHS * (TRAINING * 12.0 / 16 * (12 * gradient + 3 * pass->forward) +
+                                 VALIDATION * (10 * gradient + 3 * pass->forward));
+  assert_number_close(plan->models[1].flops - plan->models[0].flops, flops, 0, 1e-9);
+  assert_int_equal(ag_work_create(plan, 2, 1, &cluster, &work), AG_OK);
+  const double seconds = EPOCHS * (TRAINING * 12.0 / 16 * (12 * 3e-3 + 3 * 1e-3) +
+                                   VALIDATION * (10 * 3e-3 + 3 * 1e-3));
+  assert_number_close(work.models[1].seconds - work.models[0].seconds, seconds, 0, 1e-9);
+  ag_work_clear(&work);
+  ag_plan_destroy(&plan);
+  ag_job_destroy(&job);
+}
+
 /* Seconds of a rank with so many threads, against `batch_in_turn` images of a batch and, of the two
  * units of a point, `in_turn` that the busiest thread takes. */
 static void check_seconds(size_t threads, double batch_in_turn, const double in_turn[2])
@@ -303,6 +351,8 @@ int main(void)
       cmocka_unit_test(a_rank_may_have_several_parts),
       cmocka_unit_test(factors_leave_with_each_shard),
       cmocka_unit_test(a_run_counts_operations),
+      cmocka_unit_test(attacks_come_before_what_is_learnt),
+      cmocka_unit_test(adversarial_training_takes_its_attacks),
       cmocka_unit_test(a_cluster_counts_seconds),
       cmocka_unit_test(a_larger_network_takes_longer),
       cmocka_unit_test(a_plan_knows_what_ranks_send),

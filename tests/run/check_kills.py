@@ -13,8 +13,8 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import (EPOCH, MODEL, UNIT, check, check_same_as_alone, grid, journal, main,
-                            processes, recorded, require, rows, wait_until)
+from support.runner import (ADVERSARIAL, EPOCH, MODEL, NOISY, UNIT, check, check_same_as_alone,
+                            grid, journal, main, processes, recorded, require, rows, wait_until)
 
 require("h5py")
 
@@ -97,8 +97,8 @@ class Story:
 def killed_at_random(program):
     """A rank for each model, and all for one after the other."""
     kills, stories, paths = 0, 0, []
-    for teams in "auto", 2:
-        text = grid(training_images=OPTIONS.images, epochs=OPTIONS.epochs,
+    for teams, second in ("auto", ADVERSARIAL), (2, NOISY):
+        text = grid(training_images=OPTIONS.images, epochs=OPTIONS.epochs, second=second,
                     more=f"run: {{checkpoint_minutes: 0.001, ranks_per_model: {teams}}}\n")
         path, want = program.write(f"{teams}.yaml", text), program.path(f"want-{teams}")
         seconds = 0.8 * program.run("run", path, "-o", want, "-t", 1, ranks=2).seconds

@@ -2,6 +2,7 @@
 """check_ranks.py ADVGRID: a job gives the same bits on any number of ranks and threads: the same
 model the same outcomes, image by image, whoever attacks it, and training the same model."""
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -143,9 +144,19 @@ def training_does_not_depend_on_ranks(program):
     check(len(parameters) > 40 and "norm6/mean" in parameters, f"parameters {sorted(parameters)}")
 
 
+def nor_does_adversarial_training(program):
+    """Of shards that are attacked in part, on statistics of their own, with noise behind them."""
+    adversarial = ("{kind: adversarial-training, name: none, steps: 2, restarts: 2, mix: 0.7, "
+                   "warmup: 1.5, epsilon: 2/255, sigma: 0.05, draws: 2}")
+    _, columns, _ = check_shapes(program, NORMALISED.replace("{kind: none}", adversarial), (
+        (1, 1), (1, 2), (2, 1), (3, 1)))
+    robust = struct.unpack("<2d", columns["robust_validation_accuracy"])
+    check(all(0 <= value <= 1 for value in robust), f"robust accuracy {robust}")
+
+
 def nor_do_small_batches(program):
     check_shapes(program, SMALL_BATCHES, ((1, 1), (2, 1), (2, 2)))
 
 
 main([outcomes_do_not_depend_on_ranks, units_go_to_all_ranks, training_does_not_depend_on_ranks,
-      nor_do_small_batches, a_team_is_as_large_as_its_network_lets_it_gain])
+      nor_does_adversarial_training, nor_do_small_batches, a_team_is_as_large_as_its_network_lets_it_gain])

@@ -16,12 +16,13 @@ static inline ag_digest key_of(const char *text)
   return key;
 }
 
-/* Vectors of any bits, NaN and all: each number has its own. Freed by finish_checkpoint. */
+/* Vectors of any bits, NaN and all: each number has its own, and an odd one the best parameters
+ * too. Freed by finish_checkpoint. */
 static inline ag_checkpoint make_checkpoint(uint32_t number, bool averaged)
 {
-  float *values = test_floats((size_t)3 * FLOATS);
+  float *values = test_floats((size_t)4 * FLOATS);
   ag_random random = ag_random_stream(1, AG_PURPOSE_TEST, number, 3);
-  for (size_t i = 0; i < (size_t)3 * FLOATS; ++i) {
+  for (size_t i = 0; i < (size_t)4 * FLOATS; ++i) {
     const uint32_t bits = ag_random_bits(&random);
     memcpy(&values[i], &bits, sizeof bits);
   }
@@ -30,11 +31,14 @@ static inline ag_checkpoint make_checkpoint(uint32_t number, bool averaged)
                                                 .images = number,
                                                 .loss = 0.1 * number,
                                                 .correct = 1.0 / 3 + number,
-                                                .seconds = 1e-300},
+                                                .seconds = 1e-300,
+                                                .best_epoch = number,
+                                                .best_accuracy = 0.7 / (number + 1)},
                                    .floats = FLOATS,
                                    .parameters = values,
                                    .velocity = values + FLOATS,
-                                   .average = averaged ? values + (size_t)2 * FLOATS : NULL}};
+                                   .average = averaged ? values + (size_t)2 * FLOATS : NULL,
+                                   .best = number % 2 == 1 ? values + (size_t)3 * FLOATS : NULL}};
 }
 
 static inline void finish_checkpoint(ag_checkpoint *checkpoint)
@@ -53,6 +57,8 @@ static inline void assert_same(const ag_checkpoint *got, const ag_checkpoint *wa
   assert_same_bits(one->velocity, other->velocity, FLOATS);
   assert_int_equal(one->average == NULL, other->average == NULL);
   if (other->average != NULL) assert_same_bits(one->average, other->average, FLOATS);
+  assert_int_equal(one->best == NULL, other->best == NULL);
+  if (other->best != NULL) assert_same_bits(one->best, other->best, FLOATS);
 }
 
 static inline ag_status save(const char *folder, const char *name, uint32_t number)

@@ -131,12 +131,55 @@ static void of_another_training(void **state)
   finish(folder);
 }
 
+/* As a program wrote it that did not know of a most robust epoch: none was judged. */
+static void from_before_epochs_were_judged(void **state)
+{
+  (void)state;
+  enum { SEAL = 8 + AG_DIGEST_SIZE };
+  char *folder = folder_create();
+  char path[AG_PATH_SIZE];
+  char *bytes = NULL;
+  size_t size = 0;
+  ag_checkpoint want = make_checkpoint(2, true);
+  assert_int_equal(save(folder, "none", 2), AG_OK);
+  path_of(folder, "none-1.h5", path);
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+  assert_true(H5Adelete(file, "best_epoch") >= 0 && H5Adelete(file, "best_accuracy") >= 0);
+  assert_true(H5Fclose(file) >= 0);
+  /* Where HDF5 cut the seal off, and where it left it. */
+  assert_int_equal(ag_file_read(path, &bytes, &size), AG_OK);
+  if (memcmp(bytes + size - SEAL, "advgridC", 8) == 0) size -= SEAL;
+  char *sealed = test_bytes(size + SEAL);
+  ag_digest digest;
+  memcpy(sealed, bytes, size);
+  memcpy(sealed + size, "advgridC", 8);
+  assert_int_equal(ag_digest_compute(sealed, size + 8, &digest), AG_OK);
+  memcpy(sealed + size + 8, digest.bytes, sizeof digest.bytes);
+  overwrite(path, sealed, size + SEAL);
+  ag_checkpoint got;
+  bool found = false;
+  assert_int_equal(ag_checkpoint_load(folder, "none", &want.key, FLOATS, &found, &got), AG_OK);
+  assert_true(found);
+  want.state.position.best_epoch = 0;
+  want.state.position.best_accuracy = 0;
+  assert_same(&got, &want);
+  ag_checkpoint_clear(&got);
+  finish_checkpoint(&want);
+  ag_release(&bytes);
+  free(sealed);
+  finish(folder);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(round_trip),   cmocka_unit_test(is_hdf5),
-      cmocka_unit_test(two_are_kept), cmocka_unit_test(what_was_left_behind),
-      cmocka_unit_test(names),        cmocka_unit_test(of_another_training),
+      cmocka_unit_test(round_trip),
+      cmocka_unit_test(is_hdf5),
+      cmocka_unit_test(two_are_kept),
+      cmocka_unit_test(what_was_left_behind),
+      cmocka_unit_test(names),
+      cmocka_unit_test(of_another_training),
+      cmocka_unit_test(from_before_epochs_were_judged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

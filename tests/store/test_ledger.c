@@ -203,6 +203,36 @@ static void epochs(void **state)
   finish(&both);
 }
 
+/* As older programs wrote them: what came later is not there. */
+static void epochs_of_older_journals(void **state)
+{
+  (void)state;
+  fixture both = start();
+  const ag_model_state *model = &both.ledger->models[2];
+  const ag_epoch written = {.epoch = 1,
+                            .seconds = 7,
+                            .hidden_seconds = 2,
+                            .exposed_seconds = 3,
+                            .robust_validation_accuracy = 0.5};
+  static const size_t sizes[] = {48, 64, sizeof written};
+  for (size_t i = 0; i < 3; ++i) {
+    assert_int_equal(take(both.ledger, AG_RECORD_EPOCH, small_key("model", 2), &written, sizes[i]),
+                     AG_OK);
+    const ag_epoch *read = &model->epochs[0];
+    assert_true(read->epoch == 1 && read->seconds == 7);
+    assert_true(read->exposed_seconds == (i == 0 ? 0 : 3));
+    assert_true(i == 2 ? read->robust_validation_accuracy == 0.5
+                       : isnan(read->robust_validation_accuracy));
+  }
+  for (size_t size = 44; size <= 80; size += 4) {
+    if (size == 48 || size == 64 || size == 72) continue;
+    const char bytes[80] = {0};
+    assert_int_equal(take(both.ledger, AG_RECORD_EPOCH, small_key("model", 2), bytes, size),
+                     AG_BAD_STORE);
+  }
+  finish(&both);
+}
+
 static void runs(void **state)
 {
   (void)state;
@@ -330,6 +360,7 @@ int main(void)
       cmocka_unit_test(units_belong_to_parameters),
       cmocka_unit_test(model_from_file),
       cmocka_unit_test(epochs),
+      cmocka_unit_test(epochs_of_older_journals),
       cmocka_unit_test(runs),
       cmocka_unit_test(refused),
       cmocka_unit_test(shared_key),

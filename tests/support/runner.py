@@ -195,14 +195,18 @@ evaluation: {{images: {images}, block: {block}}}
 {more}"""
 
 
-def grid(training_images=203, steps=4, **changes):
+NOISY = "{kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}"
+ADVERSARIAL = ("{kind: adversarial-training, name: at, steps: 2, restarts: 2, mix: 0.7, warmup: 1.5, "
+               "epsilon: 2/255, sigma: 0.05, draws: 2}")
+
+
+def grid(training_images=203, steps=4, second=NOISY, **changes):
     """A job with a bit of everything: two models to train, clipping, averaging, augmentation, noise
     in training and under attack, batches that no shard divides and that do not divide the images.
     """
     return job(name="grid", training_images=training_images, batch=27, shard=4, block=20,
                training="  clip: 0.5\n  averaging: 0.9\n  augmentation: [flip, crop]",
-               defenses="[{kind: none}, "
-                        "{kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}]",
+               defenses=f"[{{kind: none}}, {second}]",
                attacks=f"[{{kind: fgsm}}, {{kind: pgd, steps: {steps}, restarts: 2}}]",
                **{"images": 50, **changes})
 

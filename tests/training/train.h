@@ -136,6 +136,8 @@ static inline void assert_same_training(const fixture *got, const fixture *want)
     assert_true(got->epochs[i].learning_rate == want->epochs[i].learning_rate);
     assert_true(got->epochs[i].train_accuracy == want->epochs[i].train_accuracy);
     assert_true(got->epochs[i].validation_accuracy == want->epochs[i].validation_accuracy);
+    assert_memory_equal(&got->epochs[i].robust_validation_accuracy,
+                        &want->epochs[i].robust_validation_accuracy, sizeof(double)); /* or NaN */
   }
 }
 
