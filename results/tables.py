@@ -2,12 +2,17 @@
 """The tables of results/NAME/README.md: what a run came to, beside what the paper reports.
 
 python3 results/tables.py writes the part between the two marks of each README anew from the
-results.h5 beside it; with --check it writes nothing, and exits with 1 where one is not as it would be.
+results.h5 beside it; with --check it writes nothing, and exits with 1 where one is not as it would
+be. Exit code 77 where h5py is not installed.
 """
 import pathlib
 import sys
 
-import h5py
+try:
+    import h5py
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
 
 HERE = pathlib.Path(__file__).parent
 BEGIN, END = "<!-- made by results/tables.py -->\n", "<!-- to here -->\n"
