@@ -71,7 +71,8 @@ static const ag_option options[] = {
     {.name = "after",
      .type = AG_OPTION_TEXT,
      .initial = "conv1",
-     .help = "the layer behind which noise is added, where sigma is not 0"},
+     .help = "the layer behind which noise is added, where sigma is not 0; pixels: in front of the "
+             "first"},
     {.name = "sigma",
      .type = AG_OPTION_NUMBER,
      .initial = "0",
