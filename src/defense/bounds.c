@@ -142,18 +142,20 @@ static ag_status layer_bound(const ag_network *network, size_t layer, double *bo
 {
   const ag_layer_description *is = ag_network_layer_description(network, layer);
   const size_t first = ag_network_layer_first_parameter(network, layer);
-  const ag_parameter *own = first < ag_network_parameter_count(network)
-                                ? ag_network_parameter(network, first)
-                                : NULL; /* or a later layer's */
   const float *block = ag_network_values(network);
   size_t unused = 0;
   *bound = 1;
-  if (strcmp(is->kind, "convolution") == 0) return convolution_bound(own, block, bound);
-  if (strcmp(is->kind, "dense") == 0) return dense_bound(own, block, bound);
+  if (strcmp(is->kind, "convolution") == 0) {
+    return convolution_bound(ag_network_parameter(network, first), block, bound);
+  }
+  if (strcmp(is->kind, "dense") == 0) {
+    return dense_bound(ag_network_parameter(network, first), block, bound);
+  }
   if (strcmp(is->kind, "normalize") == 0) {
     *bound = normalize_bound(ag_network_parameter(network, first + 1), block);
   } else if (strcmp(is->kind, "batch-normalisation") == 0) {
-    *bound = ag_norm_bound(own, ag_network_parameter(network, first + 3), block, &unused);
+    *bound = ag_norm_bound(ag_network_parameter(network, first),
+                           ag_network_parameter(network, first + 3), block, &unused);
   } else if (strcmp(is->kind, "max-pooling") == 0) {
     *bound = (double)ag_divide_up(is->kernel, is->stride);
   } else if (strcmp(is->kind, "average-pooling") == 0) {

@@ -66,12 +66,12 @@ void ag_toeplitz_waves(const ag_toeplitz *kernel, double *waves)
   const size_t width = 2 * kernel->size - 1;
   const double unit = 2 * pi / (double)kernel->samples;
   for (size_t frequency = 0; frequency < frequencies_of(kernel); ++frequency) {
-    const double row = (double)(frequency / kernel->samples);
-    const double column = (double)(frequency % kernel->samples);
+    const size_t row = frequency / kernel->samples;
+    const size_t column = frequency % kernel->samples;
     for (size_t lag = 0; lag < lags; ++lag) {
       const size_t dy = (lag + kernel->size - 1) / width;
       const double dx = (double)lag - (double)(dy * width);
-      waves[frequency * lags + lag] = cos(unit * ((double)dy * row + dx * column));
+      waves[frequency * lags + lag] = cos(unit * ((double)(dy * row) + dx * (double)column));
     }
   }
 }
@@ -84,24 +84,41 @@ size_t ag_toeplitz_scratch(const ag_toeplitz *kernel)
   return (kernel->size * kernel->size + 2 * lags_of(kernel)) * LANES;
 }
 
+/* sums[LANES] += products of all taps that lie (dy, right - (size - 1)) apart. */
+static void correlate_lag(size_t size, size_t dy, size_t right, const double *restrict taps,
+                          double *restrict sums)
+{
+  const size_t left = size - 1;
+  const size_t first = right < left ? left - right : 0; /* dx is negative: further right */
+  const size_t end = right > left ? size - (right - left) : size;
+  double lanes[LANES];
+  memcpy(lanes, sums, sizeof lanes);
+  for (size_t y = 0; y + dy < size; ++y) {
+    for (size_t x = first; x < end; ++x) {
+      const double *restrict early = taps + (y * size + x) * LANES;
+      const double *restrict late = taps + ((y + dy) * size + x + right - left) * LANES;
+      for (size_t lane = 0; lane < LANES; ++lane)
+        lanes[lane] += early[lane] * late[lane];
+    }
+  }
+  memcpy(sums, lanes, sizeof lanes);
+}
+
 /* correlations[lags, LANES] += those of LANES pairs of channels, whose first taps are at `first`.
  */
 static void correlate(const ag_toeplitz *kernel, const float *first, double *restrict taps,
                       double *restrict correlations)
 {
-  const size_t count = kernel->size * kernel->size;
+  const size_t size = kernel->size;
+  const size_t width = 2 * size - 1;
   const size_t stride = tap_stride(kernel);
-  for (size_t tap = 0; tap < count; ++tap) {
+  for (size_t tap = 0; tap < size * size; ++tap) {
     for (size_t lane = 0; lane < LANES; ++lane)
       taps[tap * LANES + lane] = (double)first[tap * stride + lane];
   }
-  for (size_t late = 0; late < count; ++late) {
-    for (size_t early = 0; early <= late; ++early) {
-      const size_t lag = place_of(kernel, late) - place_of(kernel, early);
-      double *sums = correlations + lag * LANES;
-      for (size_t lane = 0; lane < LANES; ++lane)
-        sums[lane] += taps[early * LANES + lane] * taps[late * LANES + lane];
-    }
+  for (size_t lag = 0; lag < lags_of(kernel); ++lag) {
+    const size_t dy = (lag + size - 1) / width;
+    correlate_lag(size, dy, lag + size - 1 - dy * width, taps, correlations + lag * LANES);
   }
 }
 

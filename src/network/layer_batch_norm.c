@@ -97,8 +97,8 @@ void ag_layer_fold(const ag_layer *norm, const ag_layer *convolution, const floa
   norm->batch_norm_kernel->fold(
       weight->floats / channels, channels, block + weight->offset, block + bias->offset,
       block + norm->parameters[GAMMA].offset, block + norm->parameters[BETA].offset,
-      block + norm->parameters[MEAN].offset, block + norm->parameters[VARIANCE].offset, AG_BATCH_NORM_EPSILON,
-      folded + weight->offset, folded + bias->offset);
+      block + norm->parameters[MEAN].offset, block + norm->parameters[VARIANCE].offset,
+      AG_BATCH_NORM_EPSILON, folded + weight->offset, folded + bias->offset);
 }
 
 const ag_layer_kind ag_layer_batch_norm = {

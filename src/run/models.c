@@ -53,10 +53,11 @@ void ag_model_tell_bounds(const ag_session *session, size_t model, const ag_netw
   if (ag_lipschitz_measure(network, &bounds) != AG_OK) return;
   for (size_t i = 0; i < ag_network_layer_count(network); ++i) {
     if (bounds.layers[i] == 1 || length >= sizeof text) continue;
-    length += (size_t)snprintf(text + length, sizeof text - length, " %s %.4g,",
-                               ag_network_layer_name(network, i), bounds.layers[i]);
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %.4g",
+                               length == 0 ? "" : ", ", ag_network_layer_name(network, i),
+                               bounds.layers[i]);
   }
-  ag_log("%s  Lipschitz bounds in L2:%s of the network %.4g", unit->name, text, bounds.network);
+  ag_log("%s  Lipschitz bounds in L2: %s; network %.4g", unit->name, text, bounds.network);
 }
 
 /* Loads a model's file into a network of its own; *digest: of what it holds. */

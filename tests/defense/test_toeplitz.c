@@ -81,8 +81,9 @@ static double total_by_definition(const kernel_case *k, const float *weight, siz
     double largest = 0;
     for (size_t i = 0; i < samples * samples; ++i) {
       const double unit = tau / (double)samples;
-      largest = fmax(largest, squares_at(k, weight, group, unit * (double)(i / samples),
-                                         unit * (double)(i % samples)));
+      const size_t row = i / samples;
+      largest = fmax(
+          largest, squares_at(k, weight, group, unit * (double)row, unit * (double)(i % samples)));
     }
     total += largest;
   }
