@@ -98,6 +98,9 @@ size_t ag_parameter_file_floats(const ag_parameter *parameter);
 void ag_parameter_export(const ag_parameter *parameter, const float *block, float *file);
 void ag_parameter_import(const ag_parameter *parameter, const float *file, float *block);
 
+/* What a batch normalisation adds to variances; PyTorch's default. */
+#define AG_BATCH_NORM_EPSILON 1e-5F
+
 /* ---- the network ------------------------------------------------------------------- */
 
 typedef struct ag_network ag_network;
