@@ -201,6 +201,7 @@ static linear make_linear(size_t capacity)
   ag_entry_start(&defense, ag_kind_find(ag_defense_table, "gaussian-noise"));
   assert_int_equal(ag_settings_set(&defense.settings, "after", "pixels"), AG_OK);
   assert_int_equal(ag_settings_set(&defense.settings, "sigma", "0.25"), AG_OK);
+  assert_int_equal(ag_settings_set(&defense.settings, "draws", "1"), AG_OK);
   assert_int_equal(ag_defense_layers(&defense, &model, 2, &layers), AG_OK);
   assert_int_equal(ag_network_create(&layers, square, 2, &f.network), AG_OK);
   const float zero[3] = {0};
