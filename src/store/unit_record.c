@@ -106,7 +106,10 @@ static bool is_sound(const details_head *head, size_t images, size_t size)
     return false;
   }
   for (ag_detail kind = 0; kind < AG_DETAILS; ++kind) {
-    if (head->of[kind].images > images || head->of[kind].bytes > size) return false;
+    if (head->of[kind].images > images || head->of[kind].bytes > size ||
+        (head->of[kind].images == 0) != (head->of[kind].bytes == 0)) {
+      return false;
+    }
   }
   return true;
 }
