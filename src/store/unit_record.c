@@ -114,6 +114,21 @@ static bool is_sound(const details_head *head, size_t images, size_t size)
   return true;
 }
 
+/* Of details that lie behind a head, a block of those that are wanted. */
+static ag_status take_wanted(ag_details *there, const void *bytes, ag_details *want, void **block)
+{
+  ag_status status = AG_OK;
+  const size_t size = ag_details_bytes(there);
+  AG_TRY(ag_allocate(size, 1, &there->block));
+  memcpy(there->block, bytes, size);
+  AG_TRY(ag_allocate(ag_details_bytes(want), 1, &want->block));
+  ag_details_copy(there, want);
+  *block = want->block;
+cleanup:
+  ag_release(&there->block);
+  return status;
+}
+
 ag_status ag_unit_details_read(const ag_plan *plan, size_t unit, const void *bytes, size_t size,
                                ag_unit_state *state, bool *enough)
 {
@@ -136,17 +151,12 @@ ag_status ag_unit_details_read(const ag_plan *plan, size_t unit, const void *byt
     return ag_fail(AG_BAD_STORE, "the details of a unit are not those of %zu images", want.count);
   }
   read_form(&head, want.first, &form);
-  /* Only read from here on, and copied byte by byte: a record lies anywhere in its file. */
-  const ag_details there = {&form, want.first, want.count, (char *)(uintptr_t)bytes + sizeof head};
+  ag_details there = {&form, want.first, want.count, NULL};
   if (ag_details_bytes(&there) != size) {
     return ag_fail(AG_BAD_STORE, "the details of a unit have %zu bytes; expected %zu", size,
                    ag_details_bytes(&there));
   }
   *enough = has_all(&there, &want);
   if (!*enough) return AG_OK;
-  const ag_status status = ag_allocate(ag_details_bytes(&want), 1, &state->details);
-  if (status != AG_OK) return status;
-  want.block = state->details;
-  ag_details_copy(&there, &want);
-  return AG_OK;
+  return take_wanted(&there, (const char *)bytes + sizeof head, &want, &state->details);
 }
