@@ -91,6 +91,26 @@ static void wide_points_lie_as_narrow_ones(void **state)
   assert_memory_equal(other.fitted, other.others, sizeof other.fitted);
 }
 
+/* Points on a line, but for the rounding of floats: what is off it has no second coordinate. */
+static void rounding_is_no_axis(void **state)
+{
+  (void)state;
+  float points[COUNT * WIDE];
+  float others[COUNT * WIDE];
+  for (size_t i = 0; i < COUNT; ++i) {
+    for (size_t k = 0; k < WIDE; ++k) {
+      points[i * WIDE + k] = 0.1F * (float)i * cosf((float)k);
+      others[i * WIDE + k] = (float)k;
+    }
+  }
+  const plane found = find(COUNT, WIDE, points, others);
+  assert_true(found.shares[0] > 1 - 1e-12 && found.shares[1] == 0);
+  for (size_t i = 0; i < COUNT; ++i) {
+    assert_true(found.fitted[2 * i + 1] == 0 && found.others[2 * i + 1] == 0);
+    assert_true(found.others[2 * i] != 0);
+  }
+}
+
 static void nothing_varies_nothing_is_found(void **state)
 {
   (void)state;
@@ -134,6 +154,7 @@ int main(void)
       cmocka_unit_test(a_cross_lies_on_its_axes),
       cmocka_unit_test(the_largest_component_is_positive),
       cmocka_unit_test(wide_points_lie_as_narrow_ones),
+      cmocka_unit_test(rounding_is_no_axis),
       cmocka_unit_test(nothing_varies_nothing_is_found),
       cmocka_unit_test(what_is_not_finite_has_no_place),
       cmocka_unit_test(the_same_bits_again),
