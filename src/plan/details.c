@@ -21,6 +21,13 @@ static void plan_verdicts(const ag_entry *defense, const ag_network *network, ag
   form->kinds[AG_DETAIL_DRAWS].bytes = ag_divide_up(form->draws, 8);
 }
 
+static size_t initial_examples(void)
+{
+  ag_settings initial;
+  ag_settings_start(&initial, ag_evaluation_options);
+  return ag_settings_count(&initial, "examples");
+}
+
 /* Four pictures came when results were stored already: work from before has none, and is done all
  * the same where the job does not ask for another number. */
 static void plan_examples(const ag_job *job, const ag_dataset *dataset, ag_details_form *form)
@@ -29,12 +36,10 @@ static void plan_examples(const ag_job *job, const ag_dataset *dataset, ag_detai
   const size_t examples = ag_settings_count(&job->evaluation, "examples");
   const ag_shape shape = dataset->shape;
   const size_t floats[] = {shape.height * shape.width * shape.channels, dataset->classes};
-  ag_settings initial;
-  ag_settings_start(&initial, ag_evaluation_options);
   for (size_t i = 0; examples > 0 && i < sizeof kinds / sizeof *kinds; ++i) {
     form->kinds[kinds[i]].images = examples;
     form->kinds[kinds[i]].bytes = floats[i] * sizeof(float);
-    form->kinds[kinds[i]].asked = examples != ag_settings_count(&initial, "examples");
+    form->kinds[kinds[i]].asked = examples != initial_examples();
   }
 }
 
@@ -82,7 +87,10 @@ ag_status ag_details_check(const ag_job *job, const ag_dataset *dataset)
 {
   ag_status status = AG_OK;
   ag_network *network = NULL;
-  if (!ag_settings_has(&job->evaluation, "latent")) return AG_OK;
+  if (!ag_settings_has(&job->evaluation, "latent") &&
+      ag_settings_count(&job->evaluation, "examples") == initial_examples()) {
+    return AG_OK;
+  }
   for (size_t i = 0; i < job->defense_count && status == AG_OK; ++i) {
     const ag_entry *defense = &job->defenses[i];
     ag_layer_list layers;

@@ -9,8 +9,8 @@
  *  and where a unit would bring home more than a message holds. */
 ag_status ag_details_plan(const ag_job *job, const ag_dataset *dataset, const ag_entry *defense,
                           const ag_network *network, ag_details_form *form);
-/** The same of all defenses of a job that names a layer, before there is a plan; fails likewise,
- *  naming the defense. */
+/** The same of all defenses of a job that asks for details, before there is a plan, while the lines
+ *  of its file are known; fails likewise, naming the defense. */
 ag_status ag_details_check(const ag_job *job, const ag_dataset *dataset);
 /** Bytes that the details of a model's largest unit take on a rank, on their way too. */
 size_t ag_details_rank_bytes(const ag_job *job, const ag_details_form *form);

@@ -158,19 +158,26 @@ static void the_layer_must_be_in_every_model(void **state)
 static void too_much_for_a_message_is_refused(void **state)
 {
   (void)state;
-  static const char text[] = "dataset: {kind: synthetic, test_images: 3000}\n"
-                             "model: {kind: base}\n"
-                             "attacks: [{kind: fgsm}]\n"
-                             "epsilons: [0.1]\n"
-                             "evaluation:\n"
-                             "  images: 3000\n"
-                             "  block: 3000\n"
-                             "  latent: conv1\n"
-                             "  latent_images: 3000\n";
-  ag_job *job = NULL;
-  assert_int_equal(ag_job_read(text, strlen(text), "job.yaml", &job), AG_BAD_JOB);
-  assert_non_null(strstr(ag_message(), "job.yaml:8: "));
-  assert_non_null(strstr(ag_message(), "MiB; expected at most 128"));
+  static const char *const asked[] = {"  latent: conv1\n  latent_images: 3000\n",
+                                      "  examples: 7000\n"};
+  static const char *const lines[] = {"job.yaml:8: ", "job.yaml:5: "};
+  for (size_t i = 0; i < 2; ++i) {
+    char text[512];
+    ag_job *job = NULL;
+    snprintf(text, sizeof text,
+             "dataset: {kind: synthetic, test_images: 8000}\n"
+             "model: {kind: base}\n"
+             "attacks: [{kind: fgsm}]\n"
+             "epsilons: [0.1]\n"
+             "evaluation:\n"
+             "  images: 8000\n"
+             "  block: 8000\n"
+             "%s",
+             asked[i]);
+    assert_int_equal(ag_job_read(text, strlen(text), "job.yaml", &job), AG_BAD_JOB);
+    assert_non_null(strstr(ag_message(), lines[i]));
+    assert_non_null(strstr(ag_message(), "MiB; expected at most 128"));
+  }
 }
 
 static void leaves_no_memory(void **state)
