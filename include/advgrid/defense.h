@@ -175,6 +175,23 @@ size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, siz
 void ag_defended_destroy(ag_defended **defended);
 /** See ag_workspace_listen. */
 void ag_defended_listen(ag_defended *defended, const ag_pass_events *events);
+
+/* What one of a verdict's draws came to; all borrowed. */
+typedef struct ag_verdict_draw {
+  const ag_attack_images *images;
+  size_t draw, draws;
+  const float *logits;           /* [count, stride], of this draw alone */
+  const ag_workspace *workspace; /* behind the pass */
+} ag_verdict_draw;
+
+typedef struct ag_verdict_events {
+  void *context;
+  void (*drawn)(void *context, const ag_verdict_draw *draw);
+} ag_verdict_events;
+
+/** From now on calls of the target at AG_VERDICT_STEP report each draw of theirs; events: copied,
+ *  their context borrowed. */
+void ag_defended_watch(ag_defended *defended, const ag_verdict_events *events);
 /** Passes that one call of the target makes over each image: those of the defense, or one each
  * where the network is not random. */
 ag_draws ag_defended_draws(const ag_defended *defended);
