@@ -232,6 +232,9 @@ typedef struct ag_program {
  *  to free on failure. Fails with AG_IO_ERROR ("X is not in PATH", "X gave no answer within 5 s"),
  *  AG_INTERRUPTED or AG_OUT_OF_MEMORY. Not for ranks under MPI, some of which must not fork. */
 ag_status ag_program_run(const char *const *arguments, double seconds, ag_program *program);
+/** The same in a folder; NULL: this one. */
+ag_status ag_program_run_in(const char *folder, const char *const *arguments, double seconds,
+                            ag_program *program);
 void ag_program_clear(ag_program *program);
 
 /* ---- digests -------------------------------------------------------------- */

@@ -29,11 +29,14 @@ int ag_command_report(int argc, char **argv)
   static const struct argp argp = {NULL, parse, "DIR", documentation, NULL, NULL, NULL};
   const char *path = NULL;
   ag_text text = {0};
+  ag_text trouble = {0};
   ag_command_parse(&argp, argc, argv, &path);
-  ag_status status = ag_report_page(path);
+  ag_status status = ag_report_page(path, &trouble);
   if (status == AG_OK) status = ag_text_append(&text, "%s/report.html\n", path);
   if (status == AG_OK) status = ag_command_print(&text);
+  if (status == AG_OK && trouble.length > 0) status = ag_fail(AG_IO_ERROR, "%s", trouble.bytes);
   if (status != AG_OK) ag_log("%s", ag_message());
+  ag_text_clear(&trouble);
   ag_text_clear(&text);
   return ag_status_exit_code(status);
 }

@@ -59,9 +59,55 @@ static void title(ag_page *page)
 static void contents(ag_page *page)
 {
   ag_sheet_put(&page->sheet, "<nav aria-label=\"Contents\"><a href=\"#short\">In short</a>"
+                             "<a href=\"#curves\">Curves</a>"
                              "<a href=\"#tables\">Tables</a><a href=\"#training\">Training</a>"
                              "<a href=\"#run\">The run</a>"
                              "<a href=\"#provenance\">Provenance</a></nav>\n");
+}
+
+void ag_page_figures(ag_page *page, ag_figure_group group)
+{
+  const ag_status status = ag_figures_show(&page->figures, group, page->folder, &page->sheet);
+  if (page->sheet.status == AG_OK) page->sheet.status = status;
+}
+
+/* Both scales are in the page; one is shown, and both are printed. */
+void ag_page_curves(ag_page *page)
+{
+  ag_sheet *sheet = &page->sheet;
+  const bool both = ag_figures_count(&page->figures, AG_FIGURE_LOGARITHMIC) > 0;
+  if (ag_figures_count(&page->figures, AG_FIGURE_LINEAR) == 0) return;
+  ag_sheet_put(sheet, "<section id=\"curves\"><h2>Accuracy against epsilon</h2>\n");
+  if (both && page->figures.drawn) {
+    ag_sheet_put(sheet, "<fieldset class=\"scale\"><legend>Epsilon</legend><label><input"
+                        " type=\"radio\" name=\"scale\" id=\"scale-log\" checked> logarithmic"
+                        "</label><label><input type=\"radio\" name=\"scale\" id=\"scale-linear\">"
+                        " linear</label></fieldset>\n<div class=\"logarithmic\">\n");
+    ag_page_figures(page, AG_FIGURE_LOGARITHMIC);
+    ag_sheet_put(sheet, "</div>\n");
+  }
+  ag_sheet_put(sheet, "<div class=\"%s\">\n", both && page->figures.drawn ? "linear" : "");
+  ag_page_figures(page, AG_FIGURE_LINEAR);
+  ag_sheet_put(sheet,
+               "</div>\n<p class=\"note\">Bands and bars are 95 %% Wilson intervals%s."
+               " Where a point is missing its curve is broken. The data, the gnuplot script"
+               " and a PNG of each figure are in figures/.</p></section>\n",
+               page->results.seed_count > 1 ? ", from the lowest end of the seeds' to the highest"
+                                            : "");
+}
+
+static ag_status draw(ag_page *page)
+{
+  char path[AG_PATH_SIZE];
+  ag_status status = AG_OK;
+  AG_TRY(ag_path_join(path, sizeof path, "%s/figures", page->folder));
+  AG_TRY(ag_folder_create(path));
+  AG_TRY(ag_page_draw_accuracy(page));
+  AG_TRY(ag_page_draw_training(page));
+  AG_TRY(ag_page_draw_ranks(page));
+  AG_TRY(ag_figures_draw(&page->figures, page->folder));
+cleanup:
+  return status;
 }
 
 static void write_page(ag_page *page)
@@ -78,6 +124,7 @@ static void write_page(ag_page *page)
   title(page);
   contents(page);
   ag_page_summary(page);
+  ag_page_curves(page);
   ag_page_tables(page);
   ag_page_training(page);
   ag_page_run(page);
@@ -106,7 +153,7 @@ static ag_status read_results(ag_page *page)
   return AG_OK;
 }
 
-ag_status ag_report_page(const char *folder)
+ag_status ag_report_page(const char *folder, ag_text *trouble)
 {
   ag_status status = AG_OK;
   ag_hdf5_printing printing;
@@ -114,11 +161,15 @@ ag_status ag_report_page(const char *folder)
   ag_page page = {.folder = folder, .results = {.file = H5I_INVALID_HID}};
   ag_hdf5_printing_stop(&printing);
   AG_TRY(read_results(&page));
+  AG_TRY(draw(&page));
   write_page(&page);
   AG_TRY(ag_path_join(path, sizeof path, "%s/report.html", folder));
   AG_TRY(ag_sheet_write(&page.sheet, path));
+  if (page.figures.count > 0 && !page.figures.drawn)
+    AG_TRY(ag_text_append(trouble, "%s has no figures: %s", path, page.figures.trouble));
 cleanup:
   ag_sheet_clear(&page.sheet);
+  ag_figures_clear(&page.figures);
   ag_job_destroy(&page.job);
   ag_results_clear(&page.results);
   ag_hdf5_printing_resume(&printing);

@@ -3,6 +3,7 @@
 #define ADVGRID_REPORT_PAGE_H
 
 #include "advgrid/plan.h"
+#include "report/figure.h"
 #include "report/sheet.h"
 #include "store/results_read.h"
 
@@ -14,6 +15,7 @@ extern const char ag_page_script[];
 typedef struct ag_page {
   const char *folder; /* borrowed */
   ag_results results;
+  ag_figures figures;
   ag_job *job; /* of the result file; NULL where this version cannot read it */
   ag_sheet sheet;
 } ag_page;
@@ -37,17 +39,27 @@ const char *ag_page_norm(const ag_page *page, size_t attack);
  *  not say these. */
 double ag_page_core_hours(const ag_page *page, double seconds);
 
+/* ---- figures; each adds to the list ------------------------------------------------------------
+ */
+
+ag_status ag_page_draw_accuracy(ag_page *page);
+ag_status ag_page_draw_training(ag_page *page);
+ag_status ag_page_draw_ranks(ag_page *page);
+
 /* ---- sections; each appends to the sheet ------------------------------------------------------
  */
 
 void ag_page_summary(ag_page *page); /* how far it is, and the best defense */
 void ag_page_gates(ag_page *page);   /* and what failed */
+void ag_page_curves(ag_page *page);
 void ag_page_tables(ag_page *page);
 void ag_page_points(ag_page *page); /* the table of every point */
 void ag_page_training(ag_page *page);
 void ag_page_run(ag_page *page);
 void ag_page_provenance(ag_page *page);
 
+/** Appends the figures of a group. */
+void ag_page_figures(ag_page *page, ag_figure_group group);
 /** Opens and closes a table that can be sorted and copied, in a box of its own that scrolls. title:
  *  plain HTML; name: of the table when it is copied. */
 void ag_page_table_open(ag_page *page, const char *title, const char *name);

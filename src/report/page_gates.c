@@ -4,17 +4,18 @@
 
 #include <string.h>
 
-enum { FAILURES_SHOWN = 50 };
+/* Longer texts are none of ours. */
+enum { FAILURES_SHOWN = 50, TEXT = AG_GATE_TEXT, VERDICT = 24 };
 
 static void gate(ag_page *page, const ag_read_gate *row, const char *class)
 {
   ag_sheet *sheet = &page->sheet;
   ag_sheet_put(sheet, "<li class=\"%s\"><span class=\"badge\">", class);
-  ag_sheet_html(sheet, row->verdict);
+  ag_sheet_clipped(sheet, row->verdict, VERDICT);
   ag_sheet_put(sheet, "</span><div><b>");
-  ag_sheet_html(sheet, row->gate);
+  ag_sheet_clipped(sheet, row->gate, TEXT);
   ag_sheet_put(sheet, "</b> <span class=\"soft\">");
-  ag_sheet_html(sheet, row->text);
+  ag_sheet_clipped(sheet, row->text, TEXT);
   ag_sheet_put(sheet, "</span></div></li>\n");
 }
 
@@ -44,9 +45,9 @@ static void failures(ag_page *page)
   ag_sheet_put(sheet, "<h3>What failed</h3>\n<ul class=\"gates\">\n");
   for (size_t i = 0; i < ag_minimum(count, FAILURES_SHOWN); ++i) {
     ag_sheet_put(sheet, "<li class=\"failed\"><span class=\"badge\">failed</span><div><b>");
-    ag_sheet_html(sheet, page->results.failures[i].name);
+    ag_sheet_clipped(sheet, page->results.failures[i].name, TEXT);
     ag_sheet_put(sheet, "</b> <span class=\"soft\">");
-    ag_sheet_html(sheet, page->results.failures[i].reason);
+    ag_sheet_clipped(sheet, page->results.failures[i].reason, TEXT);
     ag_sheet_put(sheet, "</span></div></li>\n");
   }
   ag_sheet_put(sheet, "</ul>\n");

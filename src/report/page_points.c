@@ -52,7 +52,7 @@ static void row(ag_page *page, const ag_read_point *point)
   char epsilon[AG_NUMBER_SIZE];
   ag_epsilon_text(results->epsilons[point->epsilon], epsilon);
   ag_sheet_put(sheet, "<tr data-key=\"");
-  ag_sheet_html(sheet, point->key);
+  ag_sheet_clipped(sheet, point->key, AG_DIGEST_TEXT_SIZE - 1);
   ag_sheet_put(sheet, "\"><th scope=\"row\">");
   ag_sheet_name(sheet, results->defenses[point->defense]);
   ag_sheet_put(sheet, "</th><td>");

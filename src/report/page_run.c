@@ -89,17 +89,20 @@ void ag_page_run(ag_page *page)
 {
   ag_sheet_put(&page->sheet, "<section id=\"run\"><h2>The run</h2>\n");
   idle_line(page);
+  ag_page_figures(page, AG_FIGURE_RANKS);
   cost_table(page);
   ag_sheet_put(&page->sheet, "</section>\n");
 }
 
 /* ---- provenance ------------------------------------------------------------------------------ */
 
+enum { ITEM = 4000 }; /* characters: of hosts there may be many */
+
 static void item(ag_page *page, const char *label, const char *text)
 {
   if (text[0] == '\0') return;
   ag_sheet_put(&page->sheet, "<dt>%s</dt><dd>", label);
-  ag_sheet_html(&page->sheet, text);
+  ag_sheet_clipped(&page->sheet, text, ITEM);
   ag_sheet_put(&page->sheet, "</dd>\n");
 }
 

@@ -50,7 +50,7 @@ static void clean_tile(ag_page *page)
   }
   if (least <= most) {
     snprintf(value, sizeof value, "%.2f %%", most);
-    if (most - least >= 0.005) snprintf(value, sizeof value, "%.2f to %.2f %%", least, most);
+    if (most - least >= 0.005) snprintf(value, sizeof value, "%.2f&ndash;%.2f %%", least, most);
     snprintf(more, sizeof more, "of %.0f test images", images);
   }
   tile(page, "Clean accuracy", value, more);

@@ -56,6 +56,7 @@ void ag_page_training(ag_page *page)
     ag_sheet_put(sheet, "<p class=\"note\">No epoch of any model is in this file.</p></section>\n");
     return;
   }
+  ag_page_figures(page, AG_FIGURE_TRAINING);
   ag_page_table_open(page, "Models", "training");
   ag_sheet_put(sheet, "<thead><tr>\n");
   ag_page_heading(page, "model", NULL, false);

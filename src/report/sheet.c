@@ -70,18 +70,25 @@ void ag_sheet_html(ag_sheet *sheet, const char *text)
   put_html(sheet, text, strlen(text));
 }
 
+void ag_sheet_clipped(ag_sheet *sheet, const char *text, size_t characters)
+{
+  const size_t length = ag_utf8_clip(text, characters);
+  put_html(sheet, text, length);
+  ag_sheet_put(sheet, "%s", text[length] == '\0' ? "" : "&hellip;");
+}
+
 void ag_sheet_name(ag_sheet *sheet, const char *name)
 {
-  const size_t length = ag_utf8_clip(name, NAME_CHARACTERS);
   ag_sheet_put(sheet, "<bdi>");
-  put_html(sheet, name, length);
-  ag_sheet_put(sheet, "%s</bdi>", name[length] == '\0' ? "" : "&hellip;");
+  ag_sheet_clipped(sheet, name, NAME_CHARACTERS);
+  ag_sheet_put(sheet, "</bdi>");
 }
 
 /* ---- gnuplot ----------------------------------------------------------------------------- */
 
-/* In gnuplot's single quotes nothing is special but the quote itself, which is doubled. Its
- * backquotes and backslashes, which are elsewhere, do not get there all the same. */
+/* In gnuplot's single quotes nothing is special but the quote itself, which cannot be doubled at a
+ * text's start (5.4 takes it for the end). So neither it nor what is special elsewhere, its double
+ * quote, backquote and backslash, ever gets there: their look-alikes do. */
 void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters)
 {
   const size_t length = ag_utf8_clip(text, characters);
@@ -89,8 +96,9 @@ void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters)
   for (size_t i = 0; i < length; ++i) {
     switch (text[i]) {
     case '\'':
-    case '`': ag_sheet_put(sheet, "''"); break;
-    case '\\': ag_sheet_put(sheet, "/"); break;
+    case '`': ag_sheet_put(sheet, "\xe2\x80\x99"); break;  /* U+2019 */
+    case '"': ag_sheet_put(sheet, "\xe2\x80\x9d"); break;  /* U+201D */
+    case '\\': ag_sheet_put(sheet, "\xe2\x88\x96"); break; /* U+2216 */
     case '\n': ag_sheet_put(sheet, " "); break;
     default: ag_sheet_put(sheet, "%c", text[i]);
     }

@@ -17,6 +17,8 @@ void ag_sheet_clear(ag_sheet *sheet);
 void ag_sheet_put(ag_sheet *sheet, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** A text of a result file as HTML, between tags or in a quoted attribute. */
 void ag_sheet_html(ag_sheet *sheet, const char *text);
+/** Its first `characters` alone, and a mark where there are more. */
+void ag_sheet_clipped(ag_sheet *sheet, const char *text, size_t characters);
 /** The same of a name: its first 64 characters, in an element that keeps its direction inside. */
 void ag_sheet_name(ag_sheet *sheet, const char *name);
 /** A text as gnuplot's quoted string, on one line: its first `characters`. */
