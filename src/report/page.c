@@ -58,11 +58,23 @@ static void title(ag_page *page)
 
 static void contents(ag_page *page)
 {
-  ag_sheet_put(&page->sheet, "<nav aria-label=\"Contents\"><a href=\"#short\">In short</a>"
-                             "<a href=\"#curves\">Curves</a>"
-                             "<a href=\"#tables\">Tables</a><a href=\"#training\">Training</a>"
-                             "<a href=\"#run\">The run</a>"
-                             "<a href=\"#provenance\">Provenance</a></nav>\n");
+  const struct {
+    const char *place, *name;
+    bool there;
+  } sections[] = {{"short", "In short", true},
+                  {"curves", "Curves", ag_figures_count(&page->figures, AG_FIGURE_LINEAR) > 0},
+                  {"tables", "Tables", true},
+                  {"examples", "Examples", ag_page_has_examples(page)},
+                  {"latent", "Latent space", ag_page_has_latent(page)},
+                  {"training", "Training", true},
+                  {"run", "The run", true},
+                  {"provenance", "Provenance", true}};
+  ag_sheet_put(&page->sheet, "<nav aria-label=\"Contents\">");
+  for (size_t i = 0; i < sizeof sections / sizeof *sections; ++i) {
+    if (!sections[i].there) continue;
+    ag_sheet_put(&page->sheet, "<a href=\"#%s\">%s</a>", sections[i].place, sections[i].name);
+  }
+  ag_sheet_put(&page->sheet, "</nav>\n");
 }
 
 void ag_page_figures(ag_page *page, ag_figure_group group)
@@ -103,6 +115,7 @@ static ag_status draw(ag_page *page)
   AG_TRY(ag_path_join(path, sizeof path, "%s/figures", page->folder));
   AG_TRY(ag_folder_create(path));
   AG_TRY(ag_page_draw_accuracy(page));
+  AG_TRY(ag_page_draw_latent(page));
   AG_TRY(ag_page_draw_training(page));
   AG_TRY(ag_page_draw_ranks(page));
   AG_TRY(ag_figures_draw(&page->figures, page->folder));
@@ -126,6 +139,8 @@ static void write_page(ag_page *page)
   ag_page_summary(page);
   ag_page_curves(page);
   ag_page_tables(page);
+  ag_page_examples(page);
+  ag_page_latent(page);
   ag_page_training(page);
   ag_page_run(page);
   ag_page_provenance(page);

@@ -35,6 +35,8 @@ void ag_page_count(const ag_page *page, size_t counts[3]);
 /** "Linf" or "L2", or "" where the file does not say. */
 const char *ag_page_norm(const ag_page *page, size_t attack);
 
+/** What a class of the dataset is called; classes: how many there are, 0: not known. */
+void ag_page_class(const ag_page *page, size_t class, size_t classes, char text[AG_NUMBER_SIZE]);
 /** Seconds of a rank as hours of its cores, by the threads of the last run; NaN where the file does
  *  not say these. */
 double ag_page_core_hours(const ag_page *page, double seconds);
@@ -45,6 +47,7 @@ double ag_page_core_hours(const ag_page *page, double seconds);
 ag_status ag_page_draw_accuracy(ag_page *page);
 ag_status ag_page_draw_training(ag_page *page);
 ag_status ag_page_draw_ranks(ag_page *page);
+ag_status ag_page_draw_latent(ag_page *page);
 
 /* ---- sections; each appends to the sheet ------------------------------------------------------
  */
@@ -53,7 +56,12 @@ void ag_page_summary(ag_page *page); /* how far it is, and the best defense */
 void ag_page_gates(ag_page *page);   /* and what failed */
 void ag_page_curves(ag_page *page);
 void ag_page_tables(ag_page *page);
-void ag_page_points(ag_page *page); /* the table of every point */
+void ag_page_points(ag_page *page);   /* the table of every point */
+void ag_page_draws(ag_page *page);    /* a table, where the file has it */
+void ag_page_examples(ag_page *page); /* this and the next: nothing where the file has none */
+void ag_page_latent(ag_page *page);
+bool ag_page_has_examples(const ag_page *page);
+bool ag_page_has_latent(const ag_page *page);
 void ag_page_training(ag_page *page);
 void ag_page_run(ag_page *page);
 void ag_page_provenance(ag_page *page);

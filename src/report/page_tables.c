@@ -143,6 +143,7 @@ void ag_page_tables(ag_page *page)
                " what is not there yet.</p>\n",
                page->results.seed_count > 1 ? ", from the lowest end of the seeds' to the highest"
                                             : "");
+  ag_page_draws(page);
   ag_page_points(page);
   ag_sheet_put(&page->sheet, "</section>\n");
 }

@@ -81,6 +81,39 @@ const char *ag_results_attribute(const ag_results *results, const char *name);
 const ag_read_point *ag_results_point(const ag_results *results, size_t defense, size_t attack,
                                       size_t epsilon, size_t seed);
 
+/* ---- what a point's units brought home besides verdicts; read when it is asked for -------------
+ */
+
+/* A few images of a point: [count, height, width, channels] in [0, 1]; [count, classes]. */
+typedef struct ag_read_examples {
+  size_t count, height, width, channels, classes; /* count 0: none are there */
+  float *index, *label, *clean, *adversarial;
+  float *clean_probabilities, *probabilities; /* NULL where there are none */
+} ag_read_examples;
+
+/** Those of /examples/KEY. Freed by ag_read_examples_clear, also after a failure. */
+ag_status ag_results_examples(const ag_results *results, const char *key,
+                              ag_read_examples *examples);
+void ag_read_examples_clear(ag_read_examples *examples);
+
+/* Images of a point in the plane of the two main components of a layer's outputs, [count, 2]. */
+typedef struct ag_read_latent {
+  size_t count; /* 0: none are there */
+  float *label, *clean, *attacked;
+  double variance[2]; /* shares that the components explain; NaN where they are not known */
+  const char *layer;  /* borrowed of the results */
+} ag_read_latent;
+
+/** Those of /latent/KEY. Freed by ag_read_latent_clear, also after a failure. */
+ag_status ag_results_latent(ag_results *results, const char *key, ag_read_latent *latent);
+void ag_read_latent_clear(ag_read_latent *latent);
+
+/** The numbers of attributes of the group part/KEY; NaN where they are not there. */
+ag_status ag_results_numbers(const ag_results *results, const char *part, const char *key,
+                             const char *const *names, size_t count, double *numbers);
+/** Whether there is a group part/KEY. */
+bool ag_results_has(const ag_results *results, const char *part, const char *key);
+
 /* ---- datasets and attributes ----------------------------------------------------------------- */
 
 /* A dataset of one side: a table's rows, or values. */
@@ -106,8 +139,11 @@ ag_status ag_results_keep(ag_results *results, const char *bytes, size_t size, c
 ag_status ag_results_read_attributes(ag_results *results);
 ag_status ag_results_read_trainings(ag_results *results);
 
-/** The value of a number's attribute; NaN where it is not there. */
-double ag_read_attribute_number(hid_t object, const char *name);
+/** An attribute of so many numbers; NaN where it is none. */
+void ag_read_attribute_numbers(hid_t object, const char *name, double *values, size_t count);
+/** An attribute's text, which `results` owns; "" where it is none. */
+ag_status ag_read_attribute_text(ag_results *results, hid_t object, const char *name,
+                                 const char **text);
 /** A dataset of any shape as 32-bit floats. sides[rank]: overwritten. values: owned by the caller,
  *  freed by ag_release; NULL where there is no such dataset of that rank, or none of numbers. */
 ag_status ag_read_array(hid_t parent, const char *name, size_t rank, size_t *sides, float **values);

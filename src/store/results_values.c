@@ -82,12 +82,45 @@ cleanup:
   return status;
 }
 
-double ag_read_attribute_number(hid_t object, const char *name)
+void ag_read_attribute_numbers(hid_t object, const char *name, double *values, size_t count)
 {
-  double value = (double)NAN;
-  if (H5Aexists(object, name) <= 0) return value;
-  const ag_status status = ag_hdf5_read_scalar(object, name, H5T_NATIVE_DOUBLE, &value);
-  return status == AG_OK ? value : (double)NAN;
+  ag_status ignored = AG_OK;
+  hid_t space = H5I_INVALID_HID;
+  hid_t type = H5I_INVALID_HID;
+  for (size_t i = 0; i < count; ++i)
+    values[i] = (double)NAN;
+  if (H5Aexists(object, name) <= 0) return;
+  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+  if (attribute >= 0) space = H5Aget_space(attribute);
+  if (attribute >= 0) type = H5Aget_type(attribute);
+  if (space >= 0 && type >= 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)count &&
+      (H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER)) {
+    (void)H5Aread(attribute, H5T_NATIVE_DOUBLE, values);
+  }
+  ag_hdf5_close(&type, &ignored);
+  ag_hdf5_close(&space, &ignored);
+  ag_hdf5_close(&attribute, &ignored);
+}
+
+ag_status ag_read_attribute_text(ag_results *results, hid_t object, const char *name,
+                                 const char **text)
+{
+  ag_status status = AG_OK;
+  hid_t type = H5I_INVALID_HID;
+  hid_t space = H5I_INVALID_HID;
+  *text = "";
+  if (H5Aexists(object, name) <= 0) return AG_OK;
+  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+  if (attribute < 0) return AG_OK;
+  AG_HDF5_TRY(type = H5Aget_type(attribute), "an attribute cannot be read");
+  AG_HDF5_TRY(space = H5Aget_space(attribute), "an attribute cannot be read");
+  if (H5Sget_simple_extent_npoints(space) == 1 && H5Tget_class(type) == H5T_STRING)
+    AG_TRY(keep_text(results, attribute, type, text));
+cleanup:
+  ag_hdf5_close(&space, &status);
+  ag_hdf5_close(&type, &status);
+  ag_hdf5_close(&attribute, &status);
+  return status;
 }
 
 /* ---- arrays ------------------------------------------------------------------------------------
