@@ -49,12 +49,13 @@ cleanup:
   return status;
 }
 
-/* The largest of 1, 2 and 5 times a power of ten that is no larger. */
+/* The largest of 1, 2 and 5 times a power of ten that is no larger, but for a thousandth: pixels
+ * are rounded. */
 static double round_down(double value)
 {
-  const double power = pow(10, floor(log10(value) + 1e-9));
-  const double first = value / power * (1 + 1e-6);
-  return (first >= 5 ? 5 : first >= 2 ? 2 : 1) * power;
+  const double near = 1.001 * value;
+  const double power = pow(10, floor(log10(near)));
+  return (near >= 5 * power ? 5 : near >= 2 * power ? 2 : 1) * power;
 }
 
 void ag_picture_difference(const ag_picture *clean, const float *attacked, float *pixels,
