@@ -137,7 +137,7 @@ ag_status ag_page_draw_ranks(ag_page *page)
   ag_figure figure;
   const char *unit = NULL;
   double longest = 0;
-  if (page->results.rank_count == 0) return AG_OK;
+  if (page->results.rank_count < 2) return AG_OK; /* one rank's time is a sentence of the page */
   for (size_t i = 0; i < page->results.rank_count; ++i)
     longest = fmax(longest, ranks[i].seconds);
   if (!(longest > 0)) return AG_OK;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Rows of three pictures on a page: about 12 KiB each, so that it opens at once. */
-enum { ROWS_MAXIMUM = 600 };
+enum { ROWS_MAXIMUM = 600, OF_EACH = 4 };
 
 /* What is left to show, and of each point. */
 typedef struct examples_plan {
@@ -189,11 +189,11 @@ void ag_page_examples(ag_page *page)
 {
   ag_sheet *sheet = &page->sheet;
   examples_plan plan = {.left = ROWS_MAXIMUM};
-  if (!ag_page_has_examples(page)) return;
   for (size_t a = 0; a < page->results.attack_count; ++a)
     plan.points += points_of(page, a);
-  plan.of_each = ag_minimum(4, 1 + (ROWS_MAXIMUM - 1) / plan.points);
-  if (plan.of_each * plan.points > ROWS_MAXIMUM) plan.of_each = 1;
+  if (plan.points == 0) return;
+  plan.of_each = ag_minimum(OF_EACH, ROWS_MAXIMUM / plan.points);
+  if (plan.of_each == 0) plan.of_each = 1;
   ag_sheet_put(
       sheet,
       "<section id=\"examples\"><h2>Example images</h2>\n<p class=\"note\">The first images"

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_CHARACTERS = 64 };
@@ -158,9 +159,8 @@ void ag_slug(const char *name, char slug[AG_SLUG_SIZE])
 
 void ag_epsilon_text(double epsilon, char text[AG_NUMBER_SIZE])
 {
-  double read = 0;
   snprintf(text, AG_NUMBER_SIZE, "%.4g", epsilon);
-  if (sscanf(text, "%lf", &read) == 1 && fabs(read - epsilon) <= 1e-9 * fabs(epsilon)) return;
+  if (fabs(strtod(text, NULL) - epsilon) <= 1e-9 * fabs(epsilon)) return;
   const double levels = round(255 * epsilon);
   if (levels > 0 && fabs(255 * epsilon - levels) < 1e-6)
     snprintf(text, AG_NUMBER_SIZE, "%.0f/255", levels);

@@ -176,7 +176,7 @@ ag_status ag_read_texts(ag_results *results, const ag_read_table *table, const c
   for (size_t i = 0; i < table->count; ++i) {
     const char *text = "";
     if (bytes != NULL) AG_TRY(keep_row(results, bytes, own, i, &text));
-    memcpy((char *)out + i * stride, &text, sizeof text);
+    *(const char **)(void *)((char *)out + i * stride) = text;
   }
 cleanup:
   if (bytes != NULL && H5Tis_variable_str(own) > 0) {
