@@ -34,7 +34,7 @@ class Page(HTMLParser):
         if tag == "div" and values.get("class") == "table":
             self.table = self.tables[values["data-name"]] = Table()
         elif tag == "img":
-            self.figures.append((values["alt"], values["src"]))
+            self.figures.append((values.get("alt"), values.get("src", "")))
         elif tag == "script":
             self.scripts.append("")
             self.part = "script"
@@ -58,6 +58,7 @@ class Page(HTMLParser):
         elif tag == "small" and self.small:
             self.small -= 1
         elif tag in ("td", "th") and self.cell is not None:
+            self.text += " "  # a cell's text is a word of its own
             text = " ".join(self.cell.split()) if self.value is None else self.value
             if self.table.rows:
                 self.table.rows[-1].append(text)
