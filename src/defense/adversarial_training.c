@@ -56,12 +56,13 @@ static ag_draws draws(const ag_settings *settings)
   return is_noisy(settings) ? ag_noise_draws(settings) : (ag_draws){1, 1, false};
 }
 
-static ag_adversarial adversarial(const ag_settings *settings)
+static bool adversarial(const ag_settings *settings, ag_adversarial *how)
 {
-  ag_adversarial how = ag_inner_attack(settings);
-  how.mix = ag_settings_number(settings, "mix");
-  how.keeps_best = strcmp(ag_settings_word(settings, "keep"), "best") == 0;
-  return how;
+  *how = ag_inner_attack(settings);
+  how->mix = ag_settings_number(settings, "mix");
+  how->judged = true;
+  how->keeps_best = strcmp(ag_settings_word(settings, "keep"), "best") == 0;
+  return true;
 }
 
 const ag_defense ag_defense_adversarial_training = {
