@@ -34,6 +34,12 @@ WRONG_JOBS = [
     ("nothing to choose the best by", REST + "defenses: [{kind: adversarial-training}]\n"
      "dataset: {kind: synthetic, training_images: 100, validation_images: 0}\n",
      "'keep' is best"),
+    ("triplets of several steps of FGSM", REST + "defenses: [{kind: latent, layer: conv2, "
+     "loss: triplet, attack: fgsm, steps: 3}]\n", "'steps' is 3"),
+    ("an unknown loss", REST + "defenses: [{kind: latent, layer: conv2, loss: triplett}]\n",
+     "did you mean 'triplet'?"),
+    ("pairs of one image", REST + "defenses: [{kind: latent, layer: conv2, loss: contrastive}]\n"
+     "training: {shard: 1}\n", "'shard' is 1; expected 2 or more"),
     ("unknown instructions", REST + "kernels: {instructions: avx51}\n", "did you mean 'avx512'?"),
     ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
      "../../x"),
