@@ -40,6 +40,9 @@ WRONG_JOBS = [
      "did you mean 'triplet'?"),
     ("pairs of one image", REST + "defenses: [{kind: latent, layer: conv2, loss: contrastive}]\n"
      "training: {shard: 1}\n", "'shard' is 1; expected 2 or more"),
+    ("a certificate without noise", "attacks:\n- {kind: certify}\nepsilons: [0]\n",
+     "wrong.yaml:2: attack 'certify' certifies networks with noise on the pixels"),
+    ("a certificate of no draws", REST.replace("fgsm", "certify, n: 0"), "'n' is 0"),
     ("unknown instructions", REST + "kernels: {instructions: avx51}\n", "did you mean 'avx512'?"),
     ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
      "../../x"),
