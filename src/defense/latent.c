@@ -8,6 +8,12 @@
 
 static const char *const ways[] = {"neighbours", "logits", NULL};
 static const char *const losses[] = {"none", "contrastive", "triplet", NULL}; /* ag_latent_loss */
+static const char *const by_loss[] = {"auto", NULL};
+
+/* The paper's, and for triplets as much as distances between classes are behind the first dense
+ * layer of `base` (in the tens; the attacked image's a fifth of them): at 2 there is no loss. */
+static const double default_margins[] = {
+    [AG_LATENT_NONE] = 0, [AG_LATENT_CONTRASTIVE] = 2, [AG_LATENT_TRIPLET] = 20};
 
 static const ag_option options[] = {
     {.name = "layer",
@@ -42,11 +48,13 @@ static const ag_option options[] = {
     {.name = "margin",
      .type = AG_OPTION_NUMBER,
      .late = true,
-     .initial = "2",
+     .initial = "auto",
      .minimum = 0,
      .maximum = 1e6,
+     .words = by_loss,
      .help = "the distance at which images of different classes are far enough, the paper's alpha; "
-             "of a triplet, how much farther than the attacked image"},
+             "of a triplet, how much farther than the attacked image; auto or 0: 2 of contrastive, "
+             "20 of triplet"},
     {.name = "weight",
      .type = AG_OPTION_NUMBER,
      .late = true,
@@ -93,10 +101,12 @@ static bool neighbours(const ag_settings *settings, ag_neighbours_wish *wish)
 
 static bool latent_term(const ag_settings *settings, ag_latent_term *term)
 {
-  if (loss_of(settings) == AG_LATENT_NONE) return false;
-  *term = (ag_latent_term){.loss = loss_of(settings),
+  const ag_latent_loss loss = loss_of(settings);
+  const double margin = ag_settings_number(settings, "margin");
+  if (loss == AG_LATENT_NONE) return false;
+  *term = (ag_latent_term){.loss = loss,
                            .layer = ag_settings_word(settings, "layer"),
-                           .margin = ag_settings_number(settings, "margin"),
+                           .margin = margin > 0 ? margin : default_margins[loss],
                            .weight = ag_settings_number(settings, "weight")};
   return true;
 }

@@ -49,6 +49,7 @@ static void options_are_taken_over(void **state)
   assert_false(ag_defense_adversarial(&entry, &how));
   assert_true(ag_defense_neighbours(&entry, &wish));
   entry = entry_of("triplet");
+  assert_true(ag_defense_latent_term(&entry, &term) && term.margin == 20);
   set(&entry, "layer", "conv6");
   set(&entry, "margin", "3.5");
   set(&entry, "weight", "1/8");

@@ -52,7 +52,7 @@ static void without_a_loss_keys_are_as_before(void **state)
   static const char unit[] = "24da8211b8ea28a8e5a21e0f42e40e8f56aafad75ef73235de38bc245aa06ffb";
   char text[AG_DIGEST_TEXT_SIZE];
   ag_job *job = NULL;
-  ag_plan *plan = plan_of(", loss: none, margin: 2, classify: neighbours, steps: auto", &job);
+  ag_plan *plan = plan_of(", loss: none, margin: auto, classify: neighbours, steps: auto", &job);
   ag_digest_text(&plan->models[0].key, text);
   assert_string_equal(text, model);
   ag_digest_text(&plan->units[0].key, text);
