@@ -24,6 +24,7 @@ typedef struct ag_adversarial {
   bool random_start;
   double mix;      /* share of the images that are attacked, 0 to 1; the others are learnt clean */
   double warmup;   /* epochs over which epsilon and step_size rise from 0 on a straight line */
+  bool judged;     /* how robust the network is, is measured behind each epoch */
   bool keeps_best; /* the parameters of the epoch that was the most robust one; else of the last */
 } ag_adversarial;
 
@@ -34,6 +35,22 @@ typedef struct ag_neighbours_wish {
   size_t references; /* of each class */
   bool attacked;     /* attacks go through the distances; else through the logits, as the paper's */
 } ag_neighbours_wish;
+
+/* What training adds to cross-entropy, by distances of what a layer hands on (the paper's section
+ * 3.3): the contrastive loss of a shard's pairs, its equation 5, or the triplet loss with the
+ * attacked image as the positive. */
+typedef enum ag_latent_loss {
+  AG_LATENT_NONE,
+  AG_LATENT_CONTRASTIVE,
+  AG_LATENT_TRIPLET
+} ag_latent_loss;
+
+typedef struct ag_latent_term {
+  ag_latent_loss loss;
+  const char *layer; /* behind which the latent space lies; borrowed from the settings */
+  double margin;     /* the paper's alpha */
+  double weight;
+} ag_latent_term;
 
 /* What is added to the loss for the parameters' sake (Araujo et al. 2020, arXiv:2006.08391; the
  * terms as their program has them):
@@ -46,19 +63,22 @@ typedef struct ag_penalty_wish {
   size_t samples; /* of each of two frequencies, where a convolution's bound is sought; 0: none */
 } ag_penalty_wish;
 
-/* A row of the table of defenses. What a defense does not change is NULL. */
+/* A row of the table of defenses. What a defense does not change is NULL; where a hook returns
+ * false its settings do not ask for it. */
 typedef struct ag_defense {
   ag_kind kind; /* options end with AG_DEFENSE_FILE_OPTION */
   /* Changes the layers of the architecture; fails with AG_BAD_JOB, naming the option. */
   ag_status (*change_layers)(const ag_settings *settings, ag_layer_list *layers);
   /* NULL: one pass each. */
   ag_draws (*draws)(const ag_settings *settings);
-  /* What is learnt; NULL: the images as they are. */
-  ag_adversarial (*adversarial)(const ag_settings *settings);
+  /* What is learnt; else the images as they are. */
+  bool (*adversarial)(const ag_settings *settings, ag_adversarial *how);
+  /* Else the logits decide. */
+  bool (*neighbours)(const ag_settings *settings, ag_neighbours_wish *wish);
+  /* Else cross-entropy alone is learnt. */
+  bool (*latent_term)(const ag_settings *settings, ag_latent_term *term);
   /* What is added to the loss; NULL: nothing. */
   ag_penalty_wish (*penalty)(const ag_settings *settings);
-  /* NULL: the logits decide. */
-  ag_neighbours_wish (*neighbours)(const ag_settings *settings);
 } ag_defense;
 
 /* Every defense may take a trained model instead of training one. */
@@ -84,6 +104,12 @@ ag_draws ag_defense_draws(const ag_entry *defense);
 
 /** How the defense has its network trained; false where it learns the images as they are. */
 bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how);
+/** By which references it classifies; false where the logits decide. */
+bool ag_defense_neighbours(const ag_entry *defense, ag_neighbours_wish *wish);
+
+/** What it has training add to cross-entropy: false and AG_LATENT_NONE for nothing. With
+ *  AG_LATENT_TRIPLET ag_defense_adversarial says what makes the positives. */
+bool ag_defense_latent_term(const ag_entry *defense, ag_latent_term *term);
 /** What the defense adds to the loss; false where that is nothing, nor is to be reported. */
 bool ag_defense_penalty(const ag_entry *defense, ag_penalty_wish *wish);
 
@@ -120,6 +146,28 @@ ag_attack_cost ag_adversarial_cost(const ag_adversarial *how);
  *  as published code does. Dropout is off: the masks of the step that follows are its own. Noise is
  *  on, a fresh draw in each pass. Returns early where the program was asked to stop. */
 void ag_adversary_run(ag_adversary *adversary, const ag_lesson *lesson);
+
+/* What a term adds to the training of a network. */
+typedef struct ag_latent_cost {
+  size_t views; /* rows of a training pass that an image comes to: 2 with its attacked version */
+  double flops; /* of the term itself, an image; by hand, and in double */
+  size_t bytes; /* of a thread, besides its workspace */
+} ag_latent_cost;
+
+/** Images a shard: `shard`. Nothing, and one view, for AG_LATENT_NONE. */
+ag_latent_cost ag_latent_term_cost(const ag_latent_term *term, const ag_network *network,
+                                   size_t shard);
+
+/** The term of a shard of `count` images in a batch of `images`, where pairs are drawn within the
+ *  shard:
+ *    weight sum over i of the contrastive or the triplet loss of image i
+ *  (src/defense/distances.h). Of shards of two images and a weight of a half this is the paper's
+ * sum: both cross-entropies and the loss of the pair. points[views * count, floats]: of the images,
+ * behind them of the attacked ones. labels[count]. gradient: like points, overwritten with that of
+ * the sum / images. Returns the sum. Pure. */
+double ag_latent_term_gradient(const ag_latent_term *term, size_t count, size_t images,
+                               size_t floats, const float *points, const uint8_t *labels,
+                               float *gradient);
 
 /* A penalty on a network's parameters. Of a step of the architecture `base` on 128 images it takes
  * one part in sixty, so that plans leave it out; a rank measures it for itself, whatever its share

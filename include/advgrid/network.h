@@ -266,9 +266,10 @@ ag_status ag_network_find_latent(const ag_network *network, const char *name, ag
  */
 const float *ag_network_latent(const ag_workspace *workspace, const ag_latent *latent);
 
-/** ag_network_backward where the loss depends on the latent space too. dlatent[count, floats]: its
- *  gradient aside from what comes by the logits. dlogits NULL: nothing comes by them, and layers
- *  behind the latent space are left out, which learn nothing then (gradients is NULL, asserted). */
+/** ag_network_backward where the loss depends on the latent space too; latent NULL: where it does
+ *  not. dlatent[count, floats]: its gradient aside from what comes by the logits. dlogits NULL:
+ * nothing comes by them, and layers behind the latent space are left out, which learn nothing then
+ * (gradients is NULL, asserted). */
 void ag_network_backward_latent(const ag_network *network, ag_workspace *workspace,
                                 const float *dlogits, const ag_latent *latent, const float *dlatent,
                                 float *gradients, float *dimages);

@@ -85,6 +85,9 @@ typedef struct ag_model_unit {
   bool from_file; /* its defense names one: nothing is trained */
   double flops;   /* of training it */
   ag_flops pass;  /* of one image */
+  /* What learning an image takes, in training passes over one: 2 where it is learnt beside itself
+   * attacked, and the share of a loss in a latent space. */
+  double learning;
   /* Of adversarial training, in each epoch: over training images, over validation images. */
   ag_passes attack, judgement;
   ag_layer_sums sums;

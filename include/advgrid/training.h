@@ -56,10 +56,11 @@ void ag_statistics_step(size_t images, size_t floats, const float *sums, float *
 /* The ranks that train one model together; made from a communicator in training/team.h. */
 typedef struct ag_team ag_team;
 
-/* A row of the table /training/DEFENSE: loss (of the images alone, towards the labels as the job
- * smooths them: neither weight decay nor a penalty counts) and train_accuracy as the batches went
- * by, validation_accuracy of the model that would be kept if this were the last epoch. Journals
- * hold it as it is: what comes new comes last. */
+/* A row of the table /training/DEFENSE: loss (of the images: cross-entropy towards the labels as
+ * the job smooths them, and with its weight the term that a latent space gives; neither weight
+ * decay nor a penalty counts) and train_accuracy as the batches went by, validation_accuracy of the
+ * model that would be kept if this were the last epoch. Journals hold it as it is: what comes new
+ * comes last. */
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
@@ -182,6 +183,13 @@ void ag_trainer_destroy(ag_trainer **trainer);
 /** Every shard is changed before it is learnt; change: copied, its context borrowed. On all ranks
  *  of a team alike. */
 void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);
+/** What is learnt beside cross-entropy; copied. Pairs and triplets are drawn within a shard, as
+ * batch normalisation takes its statistics there: the shard is the atom. For triplets what is
+ * changed is a copy of the shard, behind the images in the same pass, so that both have the same
+ * dropout and noise; cross-entropy and train_accuracy are the images'. On all ranks of a team
+ * alike, once, before they join. Fails with AG_BAD_JOB where the network has no such latent space,
+ * and with AG_OUT_OF_MEMORY. */
+ag_status ag_trainer_add_term(ag_trainer *trainer, const ag_latent_term *term);
 
 /** Every epoch is judged; judge: copied, its context borrowed. keeps_best: the training ends with
  *  the parameters of its most robust epoch. On all ranks of a team alike, once, before they join.

@@ -2,66 +2,22 @@
  * 2015, arXiv:1412.6572, from a random start Wong et al. 2020, arXiv:2001.03994), on a share of
  * the images or on all, with noise behind a layer where that is wanted (Araujo et al. 2019). */
 #include "defense/defense.h"
+#include "defense/inner_attack.h"
 #include "defense/noise.h"
 
 #include <string.h>
 
-enum { PGD_STEPS = 10 };
-
-static const char *const attacks[] = {"fgsm", "pgd", NULL};
-static const char *const by_attack[] = {"auto", NULL};
 static const char *const kept[] = {"best", "last", NULL};
 
 static const ag_option options[] = {
-    {.name = "attack",
-     .type = AG_OPTION_WORD,
-     .initial = "pgd",
-     .words = attacks,
-     .help = "what makes the images that are learnt"},
-    {.name = "epsilon",
-     .type = AG_OPTION_NUMBER,
-     .initial = "8/255",
-     .minimum = 0,
-     .maximum = 1,
-     .help = "how far a pixel may be moved"},
-    {.name = "steps",
-     .type = AG_OPTION_COUNT,
-     .initial = "auto",
-     .minimum = 1,
-     .maximum = 1000,
-     .words = by_attack,
-     .help = "gradient steps; auto: 1 of fgsm, 10 of pgd"},
-    {.name = "step_size",
-     .type = AG_OPTION_NUMBER,
-     .initial = "auto",
-     .minimum = 0,
-     .maximum = 1,
-     .words = by_attack,
-     .help = "length of a step; auto or 0: 1.25 epsilon for fgsm from a random start, else "
-             "epsilon; 2.5 "
-             "epsilon / steps for pgd"},
-    {.name = "restarts",
-     .type = AG_OPTION_COUNT,
-     .initial = "1",
-     .minimum = 1,
-     .maximum = 1000,
-     .help = "starts, of which the one with the largest loss is learnt, image by image"},
-    {.name = "random_start",
-     .type = AG_OPTION_FLAG,
-     .initial = "true",
-     .help = "start uniformly in the ball, not at the image"},
+    AG_INNER_ATTACK_OPTIONS(false),
     {.name = "mix",
      .type = AG_OPTION_NUMBER,
      .initial = "1",
      .minimum = 0,
      .maximum = 1,
      .help = "share of the images that are attacked; the others are learnt as they are"},
-    {.name = "warmup",
-     .type = AG_OPTION_NUMBER,
-     .initial = "0",
-     .minimum = 0,
-     .maximum = 100000,
-     .help = "epochs over which epsilon and the steps rise from 0"},
+    AG_INNER_WARMUP_OPTION(false),
     {.name = "keep",
      .type = AG_OPTION_WORD,
      .initial = "best",
@@ -91,55 +47,30 @@ static const ag_option options[] = {
     {0},
 };
 
-static bool is_fgsm(const ag_settings *settings)
+static bool is_noisy(const ag_settings *settings)
 {
-  return strcmp(ag_settings_word(settings, "attack"), "fgsm") == 0;
+  return ag_settings_number(settings, "sigma") > 0;
 }
 
 static ag_status change_layers(const ag_settings *settings, ag_layer_list *layers)
 {
-  const size_t steps = ag_settings_count(settings, "steps");
-  if (is_fgsm(settings) && steps > 1) {
-    return ag_fail(AG_BAD_JOB, "'steps' is %zu; expected 1, or attack: pgd", steps);
-  }
-  if (ag_settings_number(settings, "sigma") > 0) return ag_noise_insert(settings, layers);
-  const size_t restarts = ag_settings_count(settings, "restarts");
-  if (restarts > 1 && !ag_settings_flag(settings, "random_start")) {
-    return ag_fail(AG_BAD_JOB, "'restarts' is %zu, and without a random start all are alike",
-                   restarts);
-  }
-  return AG_OK;
+  const ag_status status = ag_inner_attack_check(settings, is_noisy(settings));
+  if (status != AG_OK || !is_noisy(settings)) return status;
+  return ag_noise_insert(settings, layers);
 }
 
 static ag_draws draws(const ag_settings *settings)
 {
-  return ag_settings_number(settings, "sigma") > 0 ? ag_noise_draws(settings)
-                                                   : (ag_draws){1, 1, false};
+  return is_noisy(settings) ? ag_noise_draws(settings) : (ag_draws){1, 1, false};
 }
 
-/* In units of epsilon. */
-static double default_step(const ag_settings *settings, size_t steps)
+static bool adversarial(const ag_settings *settings, ag_adversarial *how)
 {
-  if (!is_fgsm(settings)) return 2.5 / (double)steps;
-  return ag_settings_flag(settings, "random_start") ? 1.25 : 1;
-}
-
-static ag_adversarial adversarial(const ag_settings *settings)
-{
-  const double epsilon = ag_settings_number(settings, "epsilon");
-  const double step = ag_settings_number(settings, "step_size");
-  size_t steps = ag_settings_count(settings, "steps");
-  if (steps == 0) steps = is_fgsm(settings) ? 1 : PGD_STEPS;
-  return (ag_adversarial){
-      .epsilon = (float)epsilon,
-      .step_size = (float)(step > 0 ? step : epsilon * default_step(settings, steps)),
-      .steps = steps,
-      .restarts = ag_settings_count(settings, "restarts"),
-      .random_start = ag_settings_flag(settings, "random_start"),
-      .mix = ag_settings_number(settings, "mix"),
-      .warmup = ag_settings_number(settings, "warmup"),
-      .keeps_best = strcmp(ag_settings_word(settings, "keep"), "best") == 0,
-  };
+  *how = ag_inner_attack(settings);
+  how->mix = ag_settings_number(settings, "mix");
+  how->judged = true;
+  how->keeps_best = strcmp(ag_settings_word(settings, "keep"), "best") == 0;
+  return true;
 }
 
 static ag_penalty_wish penalty(const ag_settings *settings)

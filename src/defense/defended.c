@@ -167,11 +167,10 @@ static ag_status create_neighbours(const ag_entry *defense, const ag_images *tra
                                    ag_defended *defended)
 {
   ag_status status = AG_OK;
-  const ag_defense *row = ag_defense_of(defense);
+  ag_neighbours_wish wish;
   const size_t capacity = defended->target.capacity;
-  if (row->neighbours == NULL) return AG_OK;
+  if (!ag_defense_neighbours(defense, &wish)) return AG_OK;
   assert(training != NULL);
-  const ag_neighbours_wish wish = row->neighbours(&defense->settings);
   defended->neighbours_attacked = wish.attacked;
   AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->distances));
   AG_TRY(ag_neighbours_create(&wish, defended->network, defended->workspace, training, capacity,
@@ -232,14 +231,13 @@ void ag_defended_destroy(ag_defended **out)
 
 size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, size_t capacity)
 {
-  const ag_defense *row = ag_defense_of(defense);
+  ag_neighbours_wish wish;
   const size_t stride = ag_network_logit_stride(network);
   const bool draws = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1;
   size_t floats = capacity * stride;
   size_t bytes = ag_workspace_bytes(network, capacity) + capacity * sizeof(uint32_t);
   if (draws) floats += capacity * ag_shape_floats(ag_network_input(network));
-  if (row->neighbours != NULL) {
-    const ag_neighbours_wish wish = row->neighbours(&defense->settings);
+  if (ag_defense_neighbours(defense, &wish)) {
     floats += capacity * stride;
     bytes += ag_neighbours_bytes(&wish, network, capacity);
   }

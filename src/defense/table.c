@@ -29,8 +29,27 @@ ag_status ag_defense_layers(const ag_entry *defense, const ag_entry *model, size
 bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how)
 {
   const ag_defense *row = ag_defense_of(defense);
-  if (row->adversarial != NULL) *how = row->adversarial(&defense->settings);
-  return row->adversarial != NULL;
+  return row->adversarial != NULL && row->adversarial(&defense->settings, how);
+}
+
+bool ag_defense_neighbours(const ag_entry *defense, ag_neighbours_wish *wish)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  return row->neighbours != NULL && row->neighbours(&defense->settings, wish);
+}
+
+bool ag_defense_latent_term(const ag_entry *defense, ag_latent_term *term)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  *term = (ag_latent_term){.loss = AG_LATENT_NONE};
+  return row->latent_term != NULL && row->latent_term(&defense->settings, term);
+}
+
+static ag_status check_layer(const ag_network *network, const char *layer)
+{
+  ag_latent latent;
+  const ag_status status = ag_network_find_latent(network, layer, &latent);
+  return status == AG_OK ? status : ag_fail_within(status, "'layer'");
 }
 
 bool ag_defense_penalty(const ag_entry *defense, ag_penalty_wish *wish)
@@ -50,16 +69,19 @@ static ag_status check_penalty(const ag_entry *defense, const ag_network *networ
 
 ag_status ag_defense_check(const ag_entry *defense, const ag_network *network, size_t images)
 {
-  ag_latent latent;
-  const ag_defense *row = ag_defense_of(defense);
-  if (row->neighbours == NULL) return check_penalty(defense, network);
-  const ag_neighbours_wish wish = row->neighbours(&defense->settings);
+  ag_status status = AG_OK;
+  ag_neighbours_wish wish;
+  ag_latent_term term;
+  AG_TRY(check_penalty(defense, network));
+  if (ag_defense_latent_term(defense, &term)) AG_TRY(check_layer(network, term.layer));
+  if (!ag_defense_neighbours(defense, &wish)) return AG_OK;
+  AG_TRY(check_layer(network, wish.layer));
   const size_t wanted = wish.references * ag_network_classes(network);
-  const ag_status status = ag_network_find_latent(network, wish.layer, &latent);
-  if (status != AG_OK) return ag_fail_within(status, "'layer'");
   if (wanted <= images) return AG_OK;
-  return ag_fail(AG_BAD_JOB, "'references' of %zu classes are %zu images; %zu are trained on",
-                 ag_network_classes(network), wanted, images);
+  status = ag_fail(AG_BAD_JOB, "'references' of %zu classes are %zu images; %zu are trained on",
+                   ag_network_classes(network), wanted, images);
+cleanup:
+  return status;
 }
 
 ag_draws ag_defense_draws(const ag_entry *defense)

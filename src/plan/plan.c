@@ -13,6 +13,7 @@ enum { MODELS_MAXIMUM = 10000, UNITS_MAXIMUM = 5000000 };
 /* What the models of one defense cost; seeds make no difference. */
 typedef struct cost {
   ag_flops pass; /* one image, one pass */
+  double learning;
   ag_passes attack, judgement;
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
@@ -66,11 +67,12 @@ ag_status ag_plan_network(const ag_plan *plan, const ag_layer_list *layers, ag_n
   return ag_network_create(&list, plan->dataset.shape, plan->dataset.classes, network);
 }
 
-static ag_layer_sums sums_of(const ag_network *network, size_t shard, size_t batch)
+/* views: rows of a pass that an image comes to. */
+static ag_layer_sums sums_of(const ag_network *network, size_t views, size_t shard, size_t batch)
 {
   ag_layer_sums sums = {0};
   for (size_t layer = 0; layer < ag_network_layer_count(network); ++layer) {
-    const bool factored = ag_factors_pay(network, layer, shard, batch);
+    const bool factored = ag_factors_pay(network, layer, views * shard, views * batch);
     size_t floats = 0;
     for (size_t p = ag_network_layer_first_parameter(network, layer);
          p < ag_network_layer_first_parameter(network, layer + 1); ++p) {
@@ -83,7 +85,7 @@ static ag_layer_sums sums_of(const ag_network *network, size_t shard, size_t bat
     if (!factored) continue;
     const ag_factors factors = ag_network_layer_factors(network, layer);
     ++sums.factor_layers;
-    sums.floats_per_image += factors.inputs + factors.outputs;
+    sums.floats_per_image += views * (factors.inputs + factors.outputs);
   }
   return sums;
 }
@@ -118,8 +120,28 @@ static ag_status measure_adversary(const ag_plan *plan, const ag_adversarial *ho
                                "expected validation_images over 0, or keep: last");
   }
   out->attack = (ag_passes){share * (double)attack.gradients, share * (double)attack.forwards};
+  if (!how->judged) return AG_OK;
   out->judgement = (ag_passes){(double)judgement.gradients, (double)judgement.forwards};
   return AG_OK;
+}
+
+/* Pairs are drawn within a shard. */
+static ag_status check_pairs(const ag_latent_term *term, const ag_settings *training)
+{
+  static const char *const names[] = {"shard", "batch"};
+  for (size_t i = 0; term->loss != AG_LATENT_NONE && i < 2; ++i) {
+    if (ag_settings_count(training, names[i]) > 1) continue;
+    return ag_fail(AG_BAD_JOB,
+                   "'loss' is of the pairs of a shard, and '%s' is 1; expected 2 or "
+                   "more",
+                   names[i]);
+  }
+  return AG_OK;
+}
+
+static double flops_of_learning(const ag_flops *pass)
+{
+  return pass->forward + pass->input_gradient + pass->weight_gradient;
 }
 
 /* The training of a network: FLOPs, blocks as large as its parameters, and bytes of a thread. */
@@ -128,23 +150,29 @@ static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
 {
   ag_status status = AG_OK;
   ag_adversarial how;
+  ag_latent_term term;
   const ag_settings *training = &plan->job->training.settings;
   const size_t shard = ag_settings_count(training, "shard");
   const ag_flops *pass = &out->pass;
   /* Gradients, their velocity, a buffer for the sum over ranks. */
   size_t blocks = 3;
-  *scratch = ag_workspace_bytes(network, shard);
   AG_TRY(check_steps(plan));
+  (void)ag_defense_latent_term(defense, &term);
+  AG_TRY(check_pairs(&term, training));
+  const ag_latent_cost latent = ag_latent_term_cost(&term, network, shard);
+  *scratch = ag_workspace_bytes(network, latent.views * shard) + latent.bytes;
+  out->sums = sums_of(network, latent.views, shard, ag_settings_count(training, "batch"));
+  out->learning = (double)latent.views + latent.flops / flops_of_learning(pass);
   if (ag_settings_number(training, "averaging") > 0) ++blocks;
   if (ag_defense_adversarial(defense, &how)) {
     AG_TRY(measure_adversary(plan, &how, out));
     if (how.keeps_best) ++blocks;
-    *scratch += ag_adversary_bytes(&how, network, shard) + ag_judges_bytes(network, shard);
+    *scratch += ag_adversary_bytes(&how, network, shard);
+    if (how.judged) *scratch += ag_judges_bytes(network, shard);
   }
   out->training = (double)ag_settings_count(training, "epochs") *
-                  ((double)plan->dataset.training.count *
-                       (pass->forward + pass->input_gradient + pass->weight_gradient +
-                        passes_flops(pass, &out->attack)) +
+                  ((double)plan->dataset.training.count * (out->learning * flops_of_learning(pass) +
+                                                           passes_flops(pass, &out->attack)) +
                    (double)plan->dataset.validation.count *
                        (pass->forward + passes_flops(pass, &out->judgement)));
   out->rank_bytes = blocks * sizeof(float) * ag_network_floats(network);
@@ -166,7 +194,6 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
   AG_TRY(ag_details_plan(job, &plan->dataset, defense, network, &out->details));
-  out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
   size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
     AG_TRY(measure_training(plan, defense, network, out, &scratch));
@@ -204,6 +231,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->from_file = ag_settings_has(&job->defenses[model->defense].settings, "file");
     model->flops = costs[model->defense].training;
     model->pass = costs[model->defense].pass;
+    model->learning = costs[model->defense].learning;
     model->attack = costs[model->defense].attack;
     model->judgement = costs[model->defense].judgement;
     model->sums = costs[model->defense].sums;

@@ -90,7 +90,7 @@ static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, s
       .shards = ag_divide_up(batch, shard), .threads = threads, .forward_seconds = 1};
   if (cluster == NULL || model->from_file) return cost;
   const rates each = rates_of(cluster, &model->pass);
-  const double seconds = (double)shard * each.training;
+  const double seconds = (double)shard * model->learning * each.training;
   cost.attack_seconds = (double)shard * passes_seconds(&each, &model->attack);
   cost.forward_seconds = seconds * model->pass.forward / flops_of_training(&model->pass);
   cost.backward_seconds = seconds - cost.forward_seconds;

@@ -85,7 +85,7 @@ static ag_status restore(teamwork *self)
 }
 
 /* What the defense changes in what is learnt, where it does. */
-static ag_status create_adversaries(teamwork *self)
+static ag_status create_lessons(teamwork *self)
 {
   ag_status status = AG_OK;
   const ag_session *session = self->session;
@@ -93,13 +93,17 @@ static ag_status create_adversaries(teamwork *self)
   const uint64_t seed = session->job->seeds[unit->seed];
   const size_t threads = ag_pool_threads(session->pool);
   const size_t shard = ag_settings_count(&session->job->training.settings, "shard");
+  const ag_entry *defense = &session->job->defenses[unit->defense];
+  ag_latent_term term;
   ag_adversarial how;
-  if (!ag_defense_adversarial(&session->job->defenses[unit->defense], &how)) return AG_OK;
+  if (ag_defense_latent_term(defense, &term)) AG_TRY(ag_trainer_add_term(self->trainer, &term));
+  if (!ag_defense_adversarial(defense, &how)) return AG_OK;
   AG_TRY(ag_adversaries_create(&how, self->network, threads, shard, seed, &self->adversaries));
-  AG_TRY(ag_judges_create(self->network, threads, shard, (double)how.epsilon, seed, &self->judges));
   const ag_shard_change change = ag_adversaries_change(self->adversaries);
-  const ag_shard_judge judge = ag_judges_judge(self->judges);
   ag_trainer_change(self->trainer, &change);
+  if (!how.judged) return AG_OK;
+  AG_TRY(ag_judges_create(self->network, threads, shard, (double)how.epsilon, seed, &self->judges));
+  const ag_shard_judge judge = ag_judges_judge(self->judges);
   AG_TRY(ag_trainer_judge(self->trainer, &judge, how.keeps_best));
 cleanup:
   return status;
@@ -128,7 +132,7 @@ static ag_status create(teamwork *self, bool begins)
   AG_TRY(ag_model_network_create(session, self->model, &self->network));
   AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
                            session->pool, self->network, &self->trainer));
-  AG_TRY(create_adversaries(self));
+  AG_TRY(create_lessons(self));
   AG_TRY(create_penalty(self));
   if (begins) AG_TRY(restore(self));
 cleanup:

@@ -2,12 +2,17 @@
 #include "training/lanes.h"
 #include "advgrid/attack.h"
 
+#include <string.h>
+
 /* One thread's memory. */
 typedef struct lane {
   ag_lanes *lanes;
   size_t index;
   ag_workspace *workspace;
-  float *pixels, *dlogits, *losses;
+  float *pixels, *dlogits; /* [rows, ...] */
+  float *dlatent;          /* [rows, floats of the latent space]; NULL without a term */
+  float *losses;
+  uint32_t *samples; /* [rows] */
   uint8_t *labels;
   ag_lane_verdict verdict; /* on the validation images it took */
 } lane;
@@ -20,6 +25,9 @@ struct ag_lanes {
   const ag_network *network;
   size_t shard;
   float smoothing;        /* of labels */
+  ag_latent_term term;    /* AG_LATENT_NONE: none */
+  ag_latent latent;       /* whose it is */
+  size_t views;           /* rows of a training pass that an image comes to */
   lane *all;              /* [threads of the pool] */
   ag_shard_change change; /* run is NULL: none */
   ag_shard_judge judge;   /* likewise */
@@ -77,16 +85,32 @@ static ag_status create_lane(ag_lanes *self, size_t index)
   const ag_pass_events events = {one, before_forward, after_backward};
   const size_t image = ag_shape_floats(self->dataset->shape);
   const size_t stride = ag_network_logit_stride(self->network);
+  const size_t rows = ag_lanes_rows(self, self->shard);
   one->lanes = self;
   one->index = index;
-  AG_TRY(ag_workspace_create(self->network, self->shard, &one->workspace));
-  AG_TRY(ag_allocate(self->shard * image, sizeof(float), &one->pixels));
-  AG_TRY(ag_allocate(self->shard * stride, sizeof(float), &one->dlogits));
+  AG_TRY(ag_workspace_create(self->network, rows, &one->workspace));
+  AG_TRY(ag_allocate(rows * image, sizeof(float), &one->pixels));
+  AG_TRY(ag_allocate(rows * stride, sizeof(float), &one->dlogits));
+  AG_TRY(ag_allocate(rows, sizeof(uint32_t), &one->samples));
+  if (self->term.loss != AG_LATENT_NONE) {
+    AG_TRY(ag_allocate(rows * self->latent.floats, sizeof(float), &one->dlatent));
+  }
   AG_TRY(ag_allocate(self->shard, sizeof(float), &one->losses));
   AG_TRY(ag_allocate(self->shard, 1, &one->labels));
   ag_workspace_listen(one->workspace, &events);
 cleanup:
   return status;
+}
+
+static void destroy_lane(lane *one)
+{
+  ag_release(&one->labels);
+  ag_release(&one->losses);
+  ag_release(&one->dlatent);
+  ag_release(&one->samples);
+  ag_release(&one->dlogits);
+  ag_release(&one->pixels);
+  ag_workspace_destroy(&one->workspace);
 }
 
 ag_status ag_lanes_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
@@ -104,6 +128,7 @@ ag_status ag_lanes_create(const ag_training *training, uint64_t seed, const ag_d
                  .pool = pool,
                  .network = network,
                  .shard = ag_settings_count(&training->settings, "shard"),
+                 .views = 1,
                  .smoothing = (float)ag_settings_number(&training->settings, "label_smoothing")};
   AG_TRY(ag_allocate(ag_pool_threads(pool), sizeof *self->all, &self->all));
   for (size_t i = 0; i < ag_pool_threads(pool); ++i)
@@ -117,16 +142,39 @@ void ag_lanes_destroy(ag_lanes **out)
 {
   ag_lanes *self = *out;
   if (self == NULL) return;
-  for (size_t i = 0; self->all != NULL && i < ag_pool_threads(self->pool); ++i) {
-    lane *one = &self->all[i];
-    ag_release(&one->labels);
-    ag_release(&one->losses);
-    ag_release(&one->dlogits);
-    ag_release(&one->pixels);
-    ag_workspace_destroy(&one->workspace);
-  }
+  for (size_t i = 0; self->all != NULL && i < ag_pool_threads(self->pool); ++i)
+    destroy_lane(&self->all[i]);
   ag_release(&self->all);
   ag_release(out);
+}
+
+ag_status ag_lanes_add_term(ag_lanes *self, const ag_latent_term *term)
+{
+  ag_status status = AG_OK;
+  AG_TRY(ag_network_find_latent(self->network, term->layer, &self->latent));
+  self->term = *term;
+  self->views = ag_latent_term_cost(term, self->network, self->shard).views;
+  for (size_t i = 0; i < ag_pool_threads(self->pool); ++i) {
+    destroy_lane(&self->all[i]);
+    AG_TRY(create_lane(self, i));
+  }
+cleanup:
+  return status;
+}
+
+size_t ag_lanes_rows(const ag_lanes *self, size_t images)
+{
+  return self->views * images;
+}
+
+ag_batches ag_lanes_batches(const ag_lanes *self)
+{
+  const size_t images = self->dataset->training.count;
+  const size_t batch = ag_minimum(ag_settings_count(&self->training->settings, "batch"), images);
+  const size_t rest = images % batch;
+  return (ag_batches){
+      .shard = ag_lanes_rows(self, self->shard),
+      .images = {ag_lanes_rows(self, batch), ag_lanes_rows(self, rest == 0 ? batch : rest)}};
 }
 
 void ag_lanes_change(ag_lanes *self, const ag_shard_change *change)
@@ -170,10 +218,9 @@ static size_t count_correct(const ag_lanes *self, const lane *mine, const float 
   return correct;
 }
 
-/* Lets the images become what is to be learnt. An attack that was interrupted has left them
- * half-way: they are not learnt. */
-static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *samples,
-                              size_t count)
+/* Lets images become what is to be learnt. An attack that was interrupted has left them half-way:
+ * they are not learnt. */
+static ag_status change_shard(const ag_lanes *self, lane *mine, size_t count, float *pixels)
 {
   const ag_pass_events events = {mine, before_forward, after_other_backward};
   const ag_training_shard shard = {.lane = mine->index,
@@ -181,9 +228,9 @@ static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *
                                    .step = self->images->step,
                                    .progress = self->images->progress,
                                    .count = count,
-                                   .samples = samples,
+                                   .samples = mine->samples,
                                    .labels = mine->labels,
-                                   .pixels = mine->pixels,
+                                   .pixels = pixels,
                                    .events = &events};
   if (self->change.run == NULL) return AG_OK;
   const ag_status status = self->change.run(self->change.context, &shard);
@@ -191,32 +238,57 @@ static ag_status change_shard(const ag_lanes *self, lane *mine, const uint32_t *
   return ag_interrupt_check();
 }
 
-static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
+/* The rows that are learnt of images begin, ... of the batch. Where an image has two, the second is
+ * the changed one. */
+static ag_status fill_rows(const ag_lanes *self, lane *mine, size_t begin, size_t count)
 {
   const ag_lane_images *batch = self->images;
-  const size_t begin = shard * self->shard;
-  const size_t count = ag_minimum(self->shard, batch->count - begin);
-  const uint32_t *samples = batch->order + begin;
-  const ag_pass pass = {
-      .training = true, .seed = self->seed, .step = batch->step, .samples = samples};
+  const ag_shape shape = self->dataset->shape;
+  const size_t floats = count * ag_shape_floats(shape);
   const ag_augmentation augmentation = {self->training->augmentation, self->seed, batch->epoch};
-  double loss = 0;
+  float *changed = mine->pixels + (self->views - 1) * floats;
+  for (size_t view = 0; view < self->views; ++view)
+    memcpy(mine->samples + view * count, batch->order + begin, count * sizeof *mine->samples);
+  ag_shard_fill_augmented(&self->dataset->training, shape, &augmentation, mine->samples, count,
+                          mine->pixels, mine->labels);
+  if (changed != mine->pixels) memcpy(changed, mine->pixels, floats * sizeof *changed);
+  return change_shard(self, mine, count, changed);
+}
 
-  ag_shard_fill_augmented(&self->dataset->training, self->dataset->shape, &augmentation, samples,
-                          count, mine->pixels, mine->labels);
-  const ag_status status = change_shard(self, mine, samples, count);
-  if (status != AG_OK) return status;
-  const float *logits =
-      ag_network_forward(self->network, mine->workspace, &pass, mine->pixels, count);
-  ag_cross_entropy_smoothed(count, self->dataset->classes, ag_network_logit_stride(self->network),
-                            logits, mine->labels, self->smoothing, 1 / (float)batch->count,
-                            mine->losses, mine->dlogits);
+/* The loss of a shard whose rows went forward, and its gradients: cross-entropy of the images, or
+ * of what they were changed into, and the term of all rows. */
+static double take_loss(const ag_lanes *self, lane *mine, const float *logits, size_t count)
+{
+  const size_t images = self->images->count;
+  const size_t stride = ag_network_logit_stride(self->network);
+  const size_t others = ag_lanes_rows(self, count) - count;
+  double loss = 0;
+  ag_cross_entropy_smoothed(count, self->dataset->classes, stride, logits, mine->labels,
+                            self->smoothing, 1 / (float)images, mine->losses, mine->dlogits);
+  memset(mine->dlogits + count * stride, 0, others * stride * sizeof *mine->dlogits);
   for (size_t i = 0; i < count; ++i)
     loss += (double)mine->losses[i];
-  self->losses[shard] = loss;
+  if (self->term.loss == AG_LATENT_NONE) return loss;
+  const float *points = ag_network_latent(mine->workspace, &self->latent);
+  return loss + ag_latent_term_gradient(&self->term, count, images, self->latent.floats, points,
+                                        mine->labels, mine->dlatent);
+}
+
+static ag_status train_shard(const ag_lanes *self, lane *mine, size_t shard)
+{
+  const size_t begin = shard * self->shard;
+  const size_t count = ag_minimum(self->shard, self->images->count - begin);
+  const ag_pass pass = {
+      .training = true, .seed = self->seed, .step = self->images->step, .samples = mine->samples};
+  const ag_latent *latent = self->term.loss == AG_LATENT_NONE ? NULL : &self->latent;
+  const ag_status status = fill_rows(self, mine, begin, count);
+  if (status != AG_OK) return status;
+  const float *logits = ag_network_forward(self->network, mine->workspace, &pass, mine->pixels,
+                                           ag_lanes_rows(self, count));
+  self->losses[shard] = take_loss(self, mine, logits, count);
   self->correct[shard] = (double)count_correct(self, mine, logits, count);
-  ag_network_backward(self->network, mine->workspace, mine->dlogits,
-                      ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
+  ag_network_backward_latent(self->network, mine->workspace, mine->dlogits, latent, mine->dlatent,
+                             ag_gradient_sum_target(self->gradients, mine->index, shard), NULL);
   return AG_OK;
 }
 

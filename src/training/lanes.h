@@ -22,6 +22,16 @@ void ag_lanes_destroy(ag_lanes **lanes);
 
 /** What shards become before they are learnt; copied. At first: what they are. */
 void ag_lanes_change(ag_lanes *lanes, const ag_shard_change *change);
+/** What is learnt beside cross-entropy; copied. Before they join, once. For triplets each shard
+ * goes through the network with a copy of its images behind it, which ag_lanes_change attacks: in
+ * one pass, so that each image has the dropout and noise of its copy, and a batch normalisation
+ * takes its statistics from both. Fails with AG_BAD_JOB where the network has no such latent space,
+ * and with AG_OUT_OF_MEMORY. */
+ag_status ag_lanes_add_term(ag_lanes *lanes, const ag_latent_term *term);
+/** Rows of training passes that so many images come to. */
+size_t ag_lanes_rows(const ag_lanes *lanes, size_t images);
+/** The batches of an epoch and their shards, in rows: all but the last, and the last. */
+ag_batches ag_lanes_batches(const ag_lanes *lanes);
 /** Who judges validation images; copied. At first: nobody. */
 void ag_lanes_judge(ag_lanes *lanes, const ag_shard_judge *judge);
 /** The team whose lanes they are from now on, where gradients go and weights come from; borrowed.
@@ -33,7 +43,8 @@ void ag_lanes_join(ag_lanes *lanes, const ag_team *team, ag_gradient_sum *gradie
 size_t ag_lanes_shards(const ag_lanes *lanes, size_t images);
 
 /** This rank's shards of a batch, which ag_gradient_sum_begin has begun: forward, loss, backward.
- *  losses, correct: [shards of the batch] of each of this rank's shards, set.
+ *  losses, correct: [shards of the batch] of each of this rank's shards, set; losses with their
+ *  term.
  *  Fails with AG_INTERRUPTED where the program was asked to stop, some shards being left out, and
  *  as the change of shards does. */
 ag_status ag_lanes_train(ag_lanes *lanes, const ag_lane_images *batch, double *losses,

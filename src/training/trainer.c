@@ -37,11 +37,6 @@ struct ag_trainer {
 /* Where the losses are; then correct predictions, then squares. */
 enum { LOSSES = AG_TALLY_REST };
 
-static size_t minimum_batch(const ag_trainer *self)
-{
-  return ag_minimum(self->batch, self->dataset->training.count);
-}
-
 /* ---- memory ---- */
 
 ag_status ag_trainer_create(const ag_training *training, uint64_t seed, const ag_dataset *dataset,
@@ -94,6 +89,11 @@ void ag_trainer_change(ag_trainer *self, const ag_shard_change *change)
   ag_lanes_change(self->lanes, change);
 }
 
+ag_status ag_trainer_add_term(ag_trainer *self, const ag_latent_term *term)
+{
+  return ag_lanes_add_term(self->lanes, term);
+}
+
 ag_status ag_trainer_judge(ag_trainer *self, const ag_shard_judge *judge, bool keeps_best)
 {
   ag_lanes_judge(self->lanes, judge);
@@ -112,13 +112,10 @@ void ag_trainer_penalise(ag_trainer *self, ag_penalty *penalty)
 static ag_status create_team_memory(ag_trainer *self)
 {
   ag_status status = AG_OK;
-  const size_t rest = self->dataset->training.count % self->batch;
-  self->shards = ag_lanes_shards(self->lanes, minimum_batch(self));
-  const ag_batches batches = {
-      .shard = ag_settings_count(&self->training->settings, "shard"),
-      .images = {minimum_batch(self), rest == 0 ? minimum_batch(self) : rest},
-      /* Within a host weights travel faster than they are made; over a network seldom. */
-      .factors = self->team.one_host ? AG_FACTORS_SHARED : AG_FACTORS_REPEATED};
+  ag_batches batches = ag_lanes_batches(self->lanes);
+  /* Within a host weights travel faster than they are made; over a network seldom. */
+  batches.factors = self->team.one_host ? AG_FACTORS_SHARED : AG_FACTORS_REPEATED;
+  self->shards = ag_divide_up(batches.images[0], batches.shard);
   AG_TRY(
       ag_gradient_sum_create(self->network, self->pool, &self->team, &batches, &self->gradients));
   AG_TRY(ag_weights_create(self->network, &self->team, ag_gradient_sum_partition(self->gradients),
@@ -240,8 +237,9 @@ static ag_status train_batch(ag_trainer *self)
   double *numbers = self->tally.numbers;
   const size_t squares = LOSSES + 2 * self->shards;
   const ag_lane_images batch = next_batch(self);
+  const size_t rows = ag_lanes_rows(self->lanes, batch.count);
   ag_training_position *position = &self->position;
-  ag_gradient_sum_begin(self->gradients, batch.count);
+  ag_gradient_sum_begin(self->gradients, rows);
   ag_status status =
       ag_lanes_train(self->lanes, &batch, numbers + LOSSES, numbers + LOSSES + self->shards);
   ag_gradient_sum_complete(self->gradients, numbers + squares);
@@ -250,8 +248,7 @@ static ag_status train_batch(ag_trainer *self)
   const double norm = sqrt(ag_tally_total(&self->tally, squares, self->tally.count - squares));
   if (status == AG_OK) status = check_finite(self, loss, norm);
   if (status != AG_OK) return status;
-  ag_stepper_step(self->stepper, position->steps, batch.count, rate_of(self, position->steps),
-                  norm);
+  ag_stepper_step(self->stepper, position->steps, rows, rate_of(self, position->steps), norm);
   ++position->steps;
   position->images += batch.count;
   position->loss += loss;

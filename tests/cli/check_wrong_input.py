@@ -34,6 +34,12 @@ WRONG_JOBS = [
     ("nothing to choose the best by", REST + "defenses: [{kind: adversarial-training}]\n"
      "dataset: {kind: synthetic, training_images: 100, validation_images: 0}\n",
      "'keep' is best"),
+    ("triplets of several steps of FGSM", REST + "defenses: [{kind: latent, layer: conv2, "
+     "loss: triplet, attack: fgsm, steps: 3}]\n", "'steps' is 3"),
+    ("an unknown loss", REST + "defenses: [{kind: latent, layer: conv2, loss: triplett}]\n",
+     "did you mean 'triplet'?"),
+    ("pairs of one image", REST + "defenses: [{kind: latent, layer: conv2, loss: contrastive}]\n"
+     "training: {shard: 1}\n", "'shard' is 1; expected 2 or more"),
     ("a certificate without noise", "attacks:\n- {kind: certify}\nepsilons: [0]\n",
      "wrong.yaml:2: attack 'certify' certifies networks with noise on the pixels"),
     ("a certificate of no draws", REST.replace("fgsm", "certify, n: 0"), "'n' is 0"),

@@ -246,6 +246,27 @@ static void attacks_may_be_shown_the_logits(void **state)
   stop(f);
 }
 
+/* As the network was trained, its logits may be all that is asked of it. */
+static void the_logits_may_decide(void **state)
+{
+  (void)state;
+  ag_entry entry = latent_entry();
+  set(&entry, "classify", "logits");
+  set(&entry, "references", "1000"); /* of which there is no need */
+  fixture *f = start(&entry, SEED);
+  float *points = test_floats((size_t)COUNT * LATENT);
+  float want[COUNT * STRIDE];
+  float got[COUNT * STRIDE];
+  pass(f, f->pixels, COUNT, points, want);
+  for (uint32_t call = 0; call < 2; ++call) {
+    f->target->logits(f->target->context, &f->images, call == 0 ? 3 : AG_VERDICT_STEP, got);
+    assert_same_bits(got, want, (size_t)COUNT * STRIDE);
+  }
+  assert_int_equal(ag_defense_check(&entry, f->network, IMAGES), AG_OK);
+  free(points);
+  stop(f);
+}
+
 static void references_follow_the_seed(void **state)
 {
   (void)state;
@@ -287,6 +308,7 @@ int main(void)
       cmocka_unit_test(logits_are_the_nearest_distances),
       cmocka_unit_test(gradients_go_through_the_distances),
       cmocka_unit_test(attacks_may_be_shown_the_logits),
+      cmocka_unit_test(the_logits_may_decide),
       cmocka_unit_test(references_follow_the_seed),
       cmocka_unit_test(too_few_images_are_refused),
   };
