@@ -154,9 +154,9 @@ typedef struct ag_model_work {
 } ag_model_work;
 
 typedef struct ag_unit_work {
-  size_t model;   /* which must be ready first */
-  double seconds; /* the same for each of its shards */
-  size_t shards;  /* > 0: what it can be split into, for several ranks */
+  size_t model, source; /* both must be ready first; the same where one is enough */
+  double seconds;       /* the same for each of its shards */
+  size_t shards;        /* > 0: what it can be split into, for several ranks */
   bool done;
 } ag_unit_work;
 
@@ -193,14 +193,15 @@ typedef enum ag_work_state { AG_WORK_OPEN, AG_WORK_DONE, AG_WORK_FAILED } ag_wor
  * been told something is asked for orders until it has none.
  *
  * A model is trained by a team in segments of some seconds, at the end of which the team grows by
- * ranks that idle. A unit of attack waits for its model and goes out whole or in parts; a rank has
+ * ranks that idle. A unit of attack waits for its models and goes out whole or in parts; a rank has
  * one part in hand and one ahead. A rank that is free takes a training that nobody has begun, or
  * else a part, the longest shards first, or else waits for a training that is better off with it.
  * What fails is given out once more, and closed as failed when it fails again. Parts get smaller
  * as the work runs out, so that all ranks end together.
  *
  * An event and an order take O(log(models + ranks)), the end of a segment O(team) and, while ranks
- * idle, O(models log(models)). Nothing is allocated after the creation. */
+ * idle, O(models log(models)), that of a training as often O(log(models)) as there are other models
+ * whose units wait for it. Nothing is allocated after the creation. */
 typedef struct ag_schedule ag_schedule;
 
 /** work: borrowed during the call. Fails with AG_INVALID_ARGUMENT where a number in it makes no

@@ -176,6 +176,7 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
   for (size_t i = 0; i < plan->unit_count; ++i) {
     const ag_unit *unit = &plan->units[i];
     work->units[i] = (ag_unit_work){.model = plan->points[unit->point].model,
+                                    .source = plan->points[unit->point].model,
                                     .seconds = unit_seconds(plan, unit, threads, cluster),
                                     .shards = ag_divide_up(unit->count, images)};
   }
