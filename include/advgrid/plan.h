@@ -42,7 +42,8 @@ void ag_job_destroy(ag_job **job);
 ag_status ag_job_use_cifar10(ag_job *job);
 
 /** Drops all seeds, or all defenses, but one, as the job writes the seed or names the defense; keys
- *  stay as they are. Fails with AG_INVALID_ARGUMENT and a list of those there are. */
+ *  stay as they are. Defenses from whose models attacks take their images stay too. Fails with
+ * AG_INVALID_ARGUMENT and a list of those there are. */
 ag_status ag_job_keep_seed(ag_job *job, const char *seed);
 ag_status ag_job_keep_defense(ag_job *job, const char *name);
 
@@ -92,9 +93,11 @@ typedef struct ag_model_unit {
 /* One row of the results. */
 typedef struct ag_point {
   size_t model, attack, epsilon; /* indices in the plan or the job */
+  size_t source;                 /* the model that the attack sees: another, or `model` */
   ag_digest key;                 /* of all that the row depends on, the number of images included */
   size_t first_unit, unit_count; /* shared by all epsilons where the attack takes none */
   ag_attack_cost passes;         /* over each image, at most, the verdicts on it included */
+  ag_attack_cost source_passes;  /* of these none, but those by another source */
 } ag_point;
 
 /* What one rank does in one go: a block of a point's images. */

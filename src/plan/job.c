@@ -1,6 +1,7 @@
 /* From the values of a job file to a checked ag_job. */
 #include "plan/job.h"
 #include "plan/keys.h"
+#include "plan/source.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -287,6 +288,7 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_training(from));
   AG_TRY(read_defenses(from, dataset.classes));
   AG_TRY(read_list(from, "attacks", ag_attack_table, &job->attacks, &job->attack_count));
+  AG_TRY(ag_job_check_sources(from->document, job));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
   AG_TRY(read_section(from, "kernels", ag_kernel_options, &from->job->kernels));

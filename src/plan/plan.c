@@ -1,6 +1,7 @@
 /* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
 #include "advgrid/evaluation.h"
 #include "plan/keys.h"
+#include "plan/source.h"
 #include "training/partition.h"
 
 #include <math.h>
@@ -15,7 +16,9 @@ typedef struct cost {
   ag_flops pass; /* one image, one pass */
   ag_passes attack, judgement;
   double training;   /* in FLOPs */
-  size_t rank_bytes; /* to train it and to attack it */
+  size_t rank_bytes; /* to train it and to attack it, but for a thread's memory: ... */
+  size_t training_bytes, attack_bytes; /* ... in training, and under any attack */
+  size_t source_bytes;                 /* the network with its defense around it */
   ag_layer_sums sums;
   ag_layer_list layers;
 } cost;
@@ -123,7 +126,7 @@ static ag_status measure_adversary(const ag_plan *plan, const ag_adversarial *ho
 
 /* The training of a network: FLOPs, blocks as large as its parameters, and bytes of a thread. */
 static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
-                                  const ag_network *network, cost *out, size_t *scratch)
+                                  const ag_network *network, cost *out)
 {
   ag_status status = AG_OK;
   ag_adversarial how;
@@ -132,13 +135,14 @@ static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
   const ag_flops *pass = &out->pass;
   /* Gradients, their velocity, a buffer for the sum over ranks. */
   size_t blocks = 3;
-  *scratch = ag_workspace_bytes(network, shard);
+  out->training_bytes = ag_workspace_bytes(network, shard);
   AG_TRY(check_steps(plan));
   if (ag_settings_number(training, "averaging") > 0) ++blocks;
   if (ag_defense_adversarial(defense, &how)) {
     AG_TRY(measure_adversary(plan, &how, out));
     if (how.keeps_best) ++blocks;
-    *scratch += ag_adversary_bytes(&how, network, shard) + ag_judges_bytes(network, shard);
+    out->training_bytes += ag_adversary_bytes(&how, network, shard) +
+                           ag_judges_bytes(network, shard);
   }
   out->training = (double)ag_settings_count(training, "epochs") *
                   ((double)plan->dataset.training.count *
@@ -149,6 +153,19 @@ static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
   out->rank_bytes = blocks * sizeof(float) * ag_network_floats(network);
 cleanup:
   return status;
+}
+
+/* Bytes of a rank with one thread, which has another network besides where an attack sees one. */
+static size_t rank_bytes(const ag_job *job, const cost *costs, size_t defense)
+{
+  const cost *own = &costs[defense];
+  size_t most = larger(own->training_bytes, own->attack_bytes);
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    const size_t source = ag_job_source(job, i);
+    if (source == SIZE_MAX || source == defense) continue;
+    most = larger(most, own->attack_bytes + costs[source].source_bytes);
+  }
+  return own->rank_bytes + most;
 }
 
 /* Builds the defense's network for as long as it takes to ask it. */
@@ -165,13 +182,15 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
-  size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
-    AG_TRY(measure_training(plan, defense, network, out, &scratch));
+    AG_TRY(measure_training(plan, defense, network, out));
   }
-  for (size_t i = 0; i < job->attack_count; ++i)
-    scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  out->rank_bytes += ag_network_bytes(network) + scratch;
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    const size_t bytes = ag_evaluator_bytes(defense, network, &job->attacks[i], shard);
+    out->attack_bytes = larger(out->attack_bytes, bytes);
+  }
+  out->rank_bytes += ag_network_bytes(network);
+  out->source_bytes = ag_network_bytes(network) + ag_defended_bytes(defense, network, shard);
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
@@ -205,26 +224,42 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->judgement = costs[model->defense].judgement;
     model->sums = costs[model->defense].sums;
     plan->training_flops += model->flops;
-    plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
+    plan->rank_bytes = larger(plan->rank_bytes, rank_bytes(job, costs, model->defense));
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);
     if (status != AG_OK) return status;
   }
   return AG_OK;
 }
 
-/* What one image takes at most: the attack's passes, and the clean and the final judgement. */
-static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t attack)
+/* What one image takes at most: the attack's passes over the model that it sees, and the clean and
+ * the final judgement. */
+static void set_passes(const ag_plan *plan, ag_point *point)
 {
-  const ag_entry *entry = &job->attacks[attack];
-  const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
-  const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
-  return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
-                          .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
+  const ag_job *job = plan->job;
+  const ag_entry *attack = &job->attacks[point->attack];
+  const ag_attack_cost each = ag_attack_of(attack)->cost(&attack->settings);
+  const size_t defense = plan->models[point->model].defense;
+  const size_t source = plan->models[point->source].defense;
+  const size_t draws = ag_defense_draws(&job->defenses[source]).attack;
+  ag_attack_cost *seen = source == defense ? &point->passes : &point->source_passes;
+  point->passes.forwards = 2 * ag_defense_draws(&job->defenses[defense]).verdict;
+  seen->gradients += draws * each.gradients;
+  seen->forwards += draws * each.forwards;
 }
 
-static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked,
-                            double flops)
+static double point_flops(const ag_plan *plan, const ag_point *point)
 {
+  const ag_attack_cost *own = &point->passes;
+  const ag_attack_cost *other = &point->source_passes;
+  const ag_passes by_model = {(double)own->gradients, (double)own->forwards};
+  const ag_passes by_source = {(double)other->gradients, (double)other->forwards};
+  return passes_flops(&plan->models[point->model].pass, &by_model) +
+         passes_flops(&plan->models[point->source].pass, &by_source);
+}
+
+static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked)
+{
+  const double flops = point_flops(plan, point);
   const size_t images = ag_settings_count(&plan->job->evaluation, "images");
   const size_t block = ag_settings_count(&plan->job->evaluation, "block");
   for (size_t i = 0; i < point->unit_count; ++i) {
@@ -242,19 +277,20 @@ static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_diges
 
 /* Points of an attack that takes no epsilon have keys of their own, since each has another row, but
  * the units of the first. *next_unit: behind those that are made; moved on. */
-static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
-                            size_t blocks, ag_point *point, size_t *next_unit)
+static ag_status make_point(ag_plan *plan, const ag_inputs *inputs, size_t blocks, ag_point *point,
+                            size_t *next_unit)
 {
   ag_status status = AG_OK;
   const ag_job *job = plan->job;
   const ag_model_unit *model = &plan->models[point->model];
+  const ag_model_unit *source = &plan->models[point->source];
   const ag_epsilon *epsilon = &job->epsilons[point->epsilon];
   const bool takes_epsilon = ag_attack_takes_epsilon(&job->attacks[point->attack]);
   const size_t images = ag_settings_count(&job->evaluation, "images");
   ag_digest attacked;
-  AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, epsilon, &attacked));
+  AG_TRY(ag_key_of_attack(job, inputs, model, source, point->attack, epsilon, &attacked));
   AG_TRY(ag_key_of_images(&attacked, 0, images, &point->key));
-  point->passes = image_passes(job, model->defense, point->attack);
+  set_passes(plan, point);
   point->unit_count = blocks;
   if (!takes_epsilon && point->epsilon > 0) {
     point->first_unit = *next_unit - blocks;
@@ -263,16 +299,22 @@ static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *i
   point->first_unit = *next_unit;
   *next_unit += blocks;
   if (!takes_epsilon) {
-    AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, NULL, &attacked));
+    AG_TRY(ag_key_of_attack(job, inputs, model, source, point->attack, NULL, &attacked));
   }
-  const ag_passes each = {(double)point->passes.gradients, (double)point->passes.forwards};
-  AG_TRY(make_units(plan, point, &attacked, passes_flops(&costs[model->defense].pass, &each)));
+  AG_TRY(make_units(plan, point, &attacked));
 cleanup:
   return status;
 }
 
-static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
-                             size_t blocks)
+/* The model of the same seed that the attack on a model sees. */
+static size_t source_of(const ag_plan *plan, size_t model, size_t attack)
+{
+  const size_t source = ag_job_source(plan->job, attack);
+  if (source == SIZE_MAX) return model;
+  return source * plan->job->seed_count + plan->models[model].seed;
+}
+
+static ag_status make_points(ag_plan *plan, const ag_inputs *inputs, size_t blocks)
 {
   const ag_job *job = plan->job;
   const size_t per_model = job->attack_count * job->epsilon_count;
@@ -282,7 +324,8 @@ static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *
     point->model = i / per_model;
     point->attack = i % per_model / job->epsilon_count;
     point->epsilon = i % job->epsilon_count;
-    const ag_status status = make_point(plan, costs, inputs, blocks, point, &next_unit);
+    point->source = source_of(plan, point->model, point->attack);
+    const ag_status status = make_point(plan, inputs, blocks, point, &next_unit);
     if (status != AG_OK) return status;
   }
   return AG_OK;
@@ -303,7 +346,7 @@ static ag_status expand(ag_plan *plan, const ag_inputs *inputs)
   AG_TRY(ag_allocate(plan->point_count, sizeof *plan->points, &plan->points));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *plan->units, &plan->units));
   AG_TRY(make_models(plan, costs, inputs));
-  AG_TRY(make_points(plan, costs, inputs, blocks));
+  AG_TRY(make_points(plan, inputs, blocks));
 cleanup:
   ag_release(&costs);
   return status;
