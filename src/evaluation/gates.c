@@ -279,10 +279,9 @@ static const struct {
     [AG_GATE_ZERO_GRADIENTS] = {"gradients are not zero",
                                 "no attack asked for gradients, or it was not noted",
                                 "attacked image", "attacked images", take_zero_gradients},
-    [AG_GATE_BLACK_BOX] =
-        {"a black-box attack is not stronger than a white-box one",
-         "no attacks without gradients of the model and with 5 or more at one epsilon",
-         "pair of attacks", "pairs of attacks", take_black_box},
+    [AG_GATE_BLACK_BOX] = {"a black-box attack is not stronger than a white-box one",
+                           "no attacks without gradients and of 5 or more at one epsilon",
+                           "pair of attacks", "pairs of attacks", take_black_box},
 };
 
 void ag_gates_start(ag_gates *gates)
