@@ -20,11 +20,17 @@ ag_interval ag_wilson_interval(size_t successes, size_t trials)
 
 void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count)
 {
-  if (ag_attack_of(attack)->finds != AG_FINDS_DISTANCE) return;
+  const ag_attack_finds finds = ag_attack_of(attack)->finds;
+  if (finds == AG_FINDS_VERDICT) return;
   const bool l2 = ag_attack_norm(attack) == AG_NORM_L2;
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
-    if ((double)(l2 ? outcome->l2 : outcome->linf) <= epsilon) continue;
+    const double found = (double)(l2 ? outcome->l2 : outcome->linf);
+    if (finds == AG_FINDS_RADIUS) {
+      if (found < epsilon) outcome->prediction = AG_NO_CLASS;
+      continue;
+    }
+    if (found <= epsilon) continue;
     outcome->prediction = outcome->clean_prediction;
     outcome->margin = outcome->clean_margin;
   }

@@ -5,8 +5,6 @@
 #include "training/partition.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 /* Beyond these a job is a slip of the pen, and the plan would not fit in memory. */
 enum { MODELS_MAXIMUM = 10000, UNITS_MAXIMUM = 5000000 };
@@ -197,17 +195,6 @@ cleanup:
   return status == AG_OK ? status : ag_fail_within(status, "defense '%s'", defense->name);
 }
 
-void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE])
-{
-  const char *stem = job->defenses[defense].name;
-  if (job->seed_count == 1) {
-    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s", stem);
-  } else {
-    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s-seed%llu", stem,
-             (unsigned long long)job->seeds[seed]);
-  }
-}
-
 static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *inputs)
 {
   const ag_job *job = plan->job;
@@ -232,7 +219,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
 }
 
 /* What one image takes at most: the attack's passes over the model that it sees, and the clean and
- * the final judgement. */
+ * the final judgement; for a certificate single draws alone. */
 static void set_passes(const ag_plan *plan, ag_point *point)
 {
   const ag_job *job = plan->job;
@@ -242,6 +229,10 @@ static void set_passes(const ag_plan *plan, ag_point *point)
   const size_t source = plan->models[point->source].defense;
   const size_t draws = ag_defense_draws(&job->defenses[source]).attack;
   ag_attack_cost *seen = source == defense ? &point->passes : &point->source_passes;
+  if (ag_attack_of(attack)->finds == AG_FINDS_RADIUS) {
+    *seen = each;
+    return;
+  }
   point->passes.forwards = 2 * ag_defense_draws(&job->defenses[defense]).verdict;
   seen->gradients += draws * each.gradients;
   seen->forwards += draws * each.forwards;
@@ -370,24 +361,4 @@ void ag_plan_destroy(ag_plan **plan)
   ag_release(&(*plan)->points);
   ag_release(&(*plan)->units);
   ag_release(plan);
-}
-
-void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_TEXT])
-{
-  const ag_unit *unit = &plan->units[index];
-  const ag_point *point = &plan->points[unit->point];
-  char epsilon[AG_NAME_SIZE];
-  ag_plan_describe_epsilon(plan, index, " at epsilon ", epsilon);
-  snprintf(text, AG_UNIT_TEXT, "%s, %s%s, images %zu to %zu", plan->models[point->model].name,
-           plan->job->attacks[point->attack].name, epsilon, unit->first,
-           unit->first + unit->count - 1);
-}
-
-void ag_plan_describe_epsilon(const ag_plan *plan, size_t index, const char *words,
-                              char text[AG_NAME_SIZE])
-{
-  const ag_point *point = &plan->points[plan->units[index].point];
-  text[0] = '\0';
-  if (!ag_attack_takes_epsilon(&plan->job->attacks[point->attack])) return;
-  snprintf(text, AG_NAME_SIZE, "%s%s", words, plan->job->epsilons[point->epsilon].text);
 }

@@ -1,7 +1,7 @@
 /* Attacks by the images of another model, in a plan: whose they are, what keys and costs depend on,
  * and what a part of a job keeps. */
 #include "advgrid/evaluation.h"
-#include "advgrid/plan.h"
+#include "plan/workload.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -180,6 +180,29 @@ static void counts_the_memory_of_both(void **state)
   stop(&f);
 }
 
+/* Of 80 images on one thread; the source's passes take its own time. */
+static void counts_the_time_of_both(void **state)
+{
+  (void)state;
+  fixture f = start("{kind: none, file: a.h5}, " NOISE, "- " FROM "noise}");
+  const ag_cluster cluster = ag_cluster_guess();
+  const ag_flops *one = &f.plan->models[0].pass;
+  const ag_flops *other = &f.plan->models[SEEDS].pass;
+  const double gradient = cluster.seconds.gradient * (other->forward + other->input_gradient) /
+                          (cluster.flops.forward + cluster.flops.input_gradient);
+  const double forward = cluster.seconds.forward / cluster.flops.forward;
+  const double expected =
+      80 * (2 * forward * one->forward + 15 * gradient + 3 * forward * other->forward);
+  ag_work work;
+  assert_int_equal(ag_work_create(f.plan, 1, 1, &cluster, &work), AG_OK);
+  const ag_unit_work *unit = &work.units[point_of(&f, 0, 1, 0)->first_unit];
+  assert_int_equal(unit->model, 1);
+  assert_int_equal(unit->source, SEEDS + 1);
+  assert_true(fabs(unit->seconds - expected) <= 1e-12 * expected);
+  ag_work_clear(&work);
+  stop(&f);
+}
+
 /* ---- parts of a job ---------------------------------------------------------------------------
  */
 
@@ -252,6 +275,7 @@ int main(void)
       cmocka_unit_test(keys_hold_the_source),
       cmocka_unit_test(counts_passes_over_both),
       cmocka_unit_test(counts_the_memory_of_both),
+      cmocka_unit_test(counts_the_time_of_both),
       cmocka_unit_test(a_part_keeps_the_sources),
       cmocka_unit_test(a_source_must_be_a_defense_of_the_job),
   };
