@@ -307,19 +307,23 @@ static size_t source_of(const ag_plan *plan, size_t model, size_t attack)
 
 static ag_status make_points(ag_plan *plan, const ag_inputs *inputs, size_t blocks)
 {
+  ag_status status = AG_OK;
   const ag_job *job = plan->job;
-  const size_t per_model = job->attack_count * job->epsilon_count;
+  ag_point *point = plan->points;
   size_t next_unit = 0;
-  for (size_t i = 0; i < plan->point_count; ++i) {
-    ag_point *point = &plan->points[i];
-    point->model = i / per_model;
-    point->attack = i % per_model / job->epsilon_count;
-    point->epsilon = i % job->epsilon_count;
-    point->source = source_of(plan, point->model, point->attack);
-    const ag_status status = make_point(plan, inputs, blocks, point, &next_unit);
-    if (status != AG_OK) return status;
+  for (size_t model = 0; model < plan->model_count; ++model) {
+    for (size_t attack = 0; attack < job->attack_count; ++attack) {
+      for (size_t epsilon = 0; epsilon < job->epsilon_count; ++epsilon) {
+        *point = (ag_point){.model = model,
+                            .attack = attack,
+                            .epsilon = epsilon,
+                            .source = source_of(plan, model, attack)};
+        AG_TRY(make_point(plan, inputs, blocks, point++, &next_unit));
+      }
+    }
   }
-  return AG_OK;
+cleanup:
+  return status;
 }
 
 static ag_status expand(ag_plan *plan, const ag_inputs *inputs)

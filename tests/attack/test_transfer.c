@@ -49,11 +49,11 @@ static void its_images_are_those_of_pgd(void **state)
     attack_fixture *fixture = attack_start(kinds[i], &target->target, COUNT, 0.2F);
     attack_set(fixture, "steps", "3");
     attack_run(fixture);
-    made[i] = test_copy(fixture->adversarial, COUNT * FLOATS);
+    made[i] = test_copy(fixture->adversarial, (size_t)COUNT * FLOATS);
     attack_stop(fixture);
     test_target_destroy(target);
   }
-  assert_same_bits(made[1], made[0], COUNT * FLOATS);
+  assert_same_bits(made[1], made[0], (size_t)COUNT * FLOATS);
   free(made[0]);
   free(made[1]);
 }
@@ -73,11 +73,11 @@ static void one_step_from_the_image_is_fgsm(void **state)
       attack_set(fixture, "random_start", "false");
     }
     attack_run(fixture);
-    made[i] = test_copy(fixture->adversarial, COUNT * FLOATS);
+    made[i] = test_copy(fixture->adversarial, (size_t)COUNT * FLOATS);
     attack_stop(fixture);
     test_target_destroy(target);
   }
-  assert_same_bits(made[1], made[0], COUNT * FLOATS);
+  assert_same_bits(made[1], made[0], (size_t)COUNT * FLOATS);
   free(made[0]);
   free(made[1]);
 }

@@ -130,8 +130,7 @@ static void from_itself_it_is_white_box(void **state)
   stop(f);
 }
 
-/* ---- a source with noise ----------------------------------------------------------------------
- */
+/* ---- a source with noise --------------------------------------------------------------------- */
 
 /* Twenty draws of it a gradient, one of the other a verdict. */
 static void a_random_source_is_attacked_through_expectation(void **state)
@@ -163,8 +162,7 @@ static void company_changes_nothing(void **state)
   }
 }
 
-/* ---- failures ---------------------------------------------------------------------------------
- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* Else its images would stay where they are, and the model that is judged look robust. */
 static void a_source_that_says_nothing_fails(void **state)

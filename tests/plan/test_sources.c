@@ -17,7 +17,9 @@
 #define USUAL "{kind: none}, " NOISE ", {kind: none, name: given, file: a.h5}"
 #define FROM "{kind: transfer, steps: 5, from: "
 
-enum { SEEDS = 2, EPSILONS = 2, BLOCKS = 3, IMAGES = 200, SHARD = 16 };
+enum { SHARD = 16 };
+static const size_t seeds = 2;
+static const size_t epsilons = 2;
 
 static ag_status try_job(const char *defenses, const char *attacks, ag_job **job)
 {
@@ -56,32 +58,30 @@ static void stop(fixture *f)
 /* The first point of a defense, a seed and an attack. */
 static const ag_point *point_of(const fixture *f, size_t defense, size_t seed, size_t attack)
 {
-  return &f->plan->points[((defense * SEEDS + seed) * f->job->attack_count + attack) * EPSILONS];
+  return &f->plan->points[((defense * seeds + seed) * f->job->attack_count + attack) * epsilons];
 }
 
-/* ---- whose images -----------------------------------------------------------------------------
- */
+/* ---- whose images ---------------------------------------------------------------------------- */
 
 static void the_source_has_the_same_seed(void **state)
 {
   (void)state;
   fixture f = start(USUAL, "- {kind: fgsm}\n- " FROM "noise}\n- {kind: transfer, name: default}");
   for (size_t defense = 0; defense < 3; ++defense) {
-    for (size_t seed = 0; seed < SEEDS; ++seed) {
-      const size_t model = defense * SEEDS + seed;
+    for (size_t seed = 0; seed < seeds; ++seed) {
+      const size_t model = defense * seeds + seed;
       assert_int_equal(point_of(&f, defense, seed, 0)->source, model);
-      assert_int_equal(point_of(&f, defense, seed, 1)->source, 1 * SEEDS + seed);
-      assert_int_equal(point_of(&f, defense, seed, 2)->source, 0 * SEEDS + seed);
+      assert_int_equal(point_of(&f, defense, seed, 1)->source, seeds + seed);
+      assert_int_equal(point_of(&f, defense, seed, 2)->source, seed);
     }
   }
   stop(&f);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
-/* Which of the points of attack 1 have other keys in the other job: one by one, '=' or '!', by
- * defense and seed. */
+/* Which of the points of the first attack have other keys in the other job: one by one, '=' or '!',
+ * by defense and seed. */
 static const char *compare(const char *defenses, const char *attacks, const char *other_defenses,
                            const char *other_attacks)
 {
@@ -89,9 +89,9 @@ static const char *compare(const char *defenses, const char *attacks, const char
   size_t length = 0;
   fixture one = start(defenses, attacks);
   fixture other = start(other_defenses, other_attacks);
-  for (size_t i = 0; i < 2 * SEEDS; ++i) {
-    const ag_point *a = point_of(&one, i / SEEDS, i % SEEDS, 0);
-    const ag_point *b = point_of(&other, i / SEEDS, i % SEEDS, 0);
+  for (size_t i = 0; i < 2 * seeds; ++i) {
+    const ag_point *a = point_of(&one, i / seeds, i % seeds, 0);
+    const ag_point *b = point_of(&other, i / seeds, i % seeds, 0);
     const ag_digest *first = &one.plan->units[a->first_unit].key;
     const ag_digest *second = &other.plan->units[b->first_unit].key;
     const bool same = memcmp(first, second, sizeof *first) == 0;
@@ -127,13 +127,12 @@ static void keys_hold_the_source(void **state)
   assert_string_equal(compare(usual, "- {kind: pgd, steps: 5}", usual, noise), "!!!!");
 }
 
-/* ---- costs ------------------------------------------------------------------------------------
- */
+/* ---- costs ----------------------------------------------------------------------------------- */
 
 static ag_network *network_of(const fixture *f, size_t defense)
 {
   ag_network *network = NULL;
-  const ag_layer_list *layers = &f->plan->models[defense * SEEDS].layers;
+  const ag_layer_list *layers = &f->plan->models[defense * seeds].layers;
   assert_int_equal(ag_plan_network(f->plan, layers, &network), AG_OK);
   return network;
 }
@@ -146,7 +145,7 @@ static void counts_passes_over_both(void **state)
   const ag_point *none = point_of(&f, 0, 0, 0);
   const ag_point *noise = point_of(&f, 1, 0, 0);
   const ag_flops *one = &f.plan->models[0].pass;
-  const ag_flops *other = &f.plan->models[SEEDS].pass;
+  const ag_flops *other = &f.plan->models[seeds].pass;
   assert_true(none->passes.gradients == 0 && none->passes.forwards == 2);
   assert_true(none->source_passes.gradients == 15 && none->source_passes.forwards == 3);
   assert_true(noise->passes.gradients == 15 && noise->passes.forwards == 3 + 8);
@@ -187,7 +186,7 @@ static void counts_the_time_of_both(void **state)
   fixture f = start("{kind: none, file: a.h5}, " NOISE, "- " FROM "noise}");
   const ag_cluster cluster = ag_cluster_guess();
   const ag_flops *one = &f.plan->models[0].pass;
-  const ag_flops *other = &f.plan->models[SEEDS].pass;
+  const ag_flops *other = &f.plan->models[seeds].pass;
   const double gradient = cluster.seconds.gradient * (other->forward + other->input_gradient) /
                           (cluster.flops.forward + cluster.flops.input_gradient);
   const double forward = cluster.seconds.forward / cluster.flops.forward;
@@ -197,14 +196,13 @@ static void counts_the_time_of_both(void **state)
   assert_int_equal(ag_work_create(f.plan, 1, 1, &cluster, &work), AG_OK);
   const ag_unit_work *unit = &work.units[point_of(&f, 0, 1, 0)->first_unit];
   assert_int_equal(unit->model, 1);
-  assert_int_equal(unit->source, SEEDS + 1);
+  assert_int_equal(unit->source, seeds + 1);
   assert_true(fabs(unit->seconds - expected) <= 1e-12 * expected);
   ag_work_clear(&work);
   stop(&f);
 }
 
-/* ---- parts of a job ---------------------------------------------------------------------------
- */
+/* ---- parts of a job -------------------------------------------------------------------------- */
 
 /* In the job's order, and as a job that can be read again. */
 static void a_part_keeps_the_sources(void **state)
@@ -237,8 +235,7 @@ static void a_part_keeps_the_sources(void **state)
   assert_int_equal(ag_live_blocks(), 0);
 }
 
-/* ---- mistakes ---------------------------------------------------------------------------------
- */
+/* ---- mistakes -------------------------------------------------------------------------------- */
 
 static void a_source_must_be_a_defense_of_the_job(void **state)
 {
