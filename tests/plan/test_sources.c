@@ -24,14 +24,14 @@ static const size_t epsilons = 2;
 static ag_status try_job(const char *defenses, const char *attacks, ag_job **job)
 {
   char text[2048];
-  snprintf(
-      text, sizeof text,
-      "name: sources\nseeds: [1, 7]\n"
-      "dataset: {kind: synthetic, training_images: 400, test_images: 300, "
-      "validation_images: 0}\n"
-      "model: {kind: linear}\ntraining: {epochs: 3, shard: %d}\n"
-      "defenses: [%s]\nattacks:\n%s\nepsilons: [0, 1/2]\nevaluation: {images: 200, block: 80}\n",
-      SHARD, defenses, attacks);
+  snprintf(text, sizeof text,
+           "name: sources\nseeds: [1, 7]\n"
+           "dataset: {kind: synthetic, training_images: 400, test_images: 300, "
+           "validation_images: 0}\n"
+           "model: {kind: linear}\ntraining: {epochs: 3, shard: %d}\n"
+           "defenses: [%s]\nattacks:\n%s\nepsilons: [0, 1/2]\n"
+           "evaluation: {images: 200, block: 80, examples: 0}\n",
+           SHARD, defenses, attacks);
   return ag_job_read(text, strlen(text), "job.yaml", job);
 }
 
