@@ -12,9 +12,6 @@ ag_status ag_report_table(const ag_ledger *ledger, ag_text *text);
  *  applicable. Nothing where no point is done. */
 ag_status ag_report_gates(const ag_ledger *ledger, ag_text *text);
 
-/** Appends how far the folder's job is: models and units done, failed and left. */
-ag_status ag_report_status(const ag_ledger *ledger, ag_text *text);
-
 /** Appends a line with what Slurm says of the folder's last run, if that was a job of Slurm's: its
  *  state and the reason, nodes, the time left. Asks squeue, and sacct where squeue has forgotten
  *  it, for at most 5 seconds each; what they cannot tell, and why, is part of the line. Fails with
