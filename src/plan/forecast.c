@@ -3,8 +3,7 @@
 
 #include <math.h>
 
-static const double PIECE_VARIANCE = 0.25;   /* of an imagined piece: off by a half */
-static const double KIND_VARIANCE = 0.48;    /* log(2)^2: off by a factor of two */
+static const double IMAGINED = 0.48;         /* log(2)^2: a variance, off by a factor of two */
 static const double QUANTILE = 1.2815515655; /* of the normal distribution, at nine tenths */
 static const double SPREAD_MAXIMUM = 1.5;
 
@@ -27,12 +26,20 @@ static double cost_of(const ag_work_kind *kind)
   return kind->seconds / kind->flops;
 }
 
+/* Of a kind of which nothing was seen. */
+static double guess_of(const ag_work_kind *kind, const ag_work_kind *all)
+{
+  const double factor = kind->factor > 0 ? kind->factor : 1;
+  const bool has_like = kind->like != NULL && is_seen(kind->like);
+  return factor * cost_of(has_like ? kind->like : all);
+}
+
 /* v_k, with the imagined piece. */
 static double piece_variance(const ag_work_kind *kind)
 {
   const double cost = cost_of(kind);
   const double seen = fmax(0, kind->squares / kind->flops / (cost * cost) - 1);
-  return (PIECE_VARIANCE + kind->pieces * seen) / (1 + kind->pieces);
+  return (IMAGINED + kind->pieces * seen) / (1 + kind->pieces);
 }
 
 /* The sum over kinds of which something was seen, and w. */
@@ -53,7 +60,7 @@ static ag_work_kind sum_seen(const ag_work_kind *kinds, size_t count, double *va
     ++seen;
   }
   const double spread = seen > 0 ? fmax(0, squares - logs * logs / seen) : 0;
-  *variance = (KIND_VARIANCE + spread) / (1 + seen);
+  *variance = (IMAGINED + spread) / (1 + seen);
   return all;
 }
 
@@ -70,7 +77,7 @@ ag_forecast ag_forecast_make(const ag_work_kind *kinds, size_t count, double ran
     const ag_work_kind *kind = &kinds[i];
     if (!(kind->left > 0)) continue;
     if (!is_seen(kind)) {
-      unseen += kind->left * cost_of(&all);
+      unseen += kind->left * guess_of(kind, &all);
       continue;
     }
     const double own = kind->left * cost_of(kind);

@@ -34,11 +34,13 @@ ag_status ag_account_sums_create(const ag_session *session, const ag_schedule *s
                         .schedule = schedule,
                         .rank_count = session->team.size,
                         .shard_images = ag_work_shard_images(plan, ag_pool_threads(session->pool)),
-                        .kind_count = session->job->defense_count + session->job->attack_count,
+                        .kind_count = session->job->defense_count +
+                                      session->job->attack_count * session->job->epsilon_count,
                         .started = now};
   AG_TRY(ag_allocate(sums->rank_count, sizeof *sums->ranks, &sums->ranks));
   AG_TRY(ag_allocate(plan->model_count, sizeof *sums->models, &sums->models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *sums->units, &sums->units));
+  AG_TRY(ag_allocate(plan->point_count, sizeof *sums->points, &sums->points));
   AG_TRY(ag_allocate(sums->kind_count, sizeof *sums->kinds, &sums->kinds));
   AG_TRY(ag_allocate(sums->kind_count, sizeof *sums->guess, &sums->guess));
   for (size_t i = 0; i < sums->rank_count; ++i)
@@ -52,6 +54,7 @@ void ag_account_sums_clear(ag_account_sums *sums)
 {
   ag_release(&sums->guess);
   ag_release(&sums->kinds);
+  ag_release(&sums->points);
   ag_release(&sums->units);
   ag_release(&sums->models);
   ag_release(&sums->ranks);
@@ -62,9 +65,16 @@ static size_t kind_of_model(const ag_account_sums *self, size_t model)
   return self->plan->models[model].defense;
 }
 
+static size_t kind_of_point(const ag_account_sums *self, size_t index)
+{
+  const ag_job *job = self->plan->job;
+  const ag_point *point = &self->plan->points[index];
+  return job->defense_count + point->attack * job->epsilon_count + point->epsilon;
+}
+
 static size_t kind_of_unit(const ag_account_sums *self, size_t unit)
 {
-  return self->plan->job->defense_count + self->plan->points[self->plan->units[unit].point].attack;
+  return kind_of_point(self, self->plan->units[unit].point);
 }
 
 /* ---- orders --------------------------------------------------------------------------------- */
@@ -119,7 +129,9 @@ static void take_part(ag_account_sums *self, ag_rank_account *rank, const ag_rep
     break;
   }
   if (report->status != AG_OK) return;
-  ag_work_kind_see(&self->kinds[kind_of_unit(self, unit)], report->flops, report->seconds);
+  ag_point_account *point = &self->points[self->plan->units[unit].point];
+  point->flops += report->flops;
+  point->seconds += report->seconds;
   self->units[unit] += report->flops;
 }
 
@@ -232,6 +244,49 @@ static double guess_trainings(ag_account_sums *self)
   return longest;
 }
 
+static size_t distance(size_t a, size_t b)
+{
+  return a > b ? a - b : b - a;
+}
+
+/* An attack at an epsilon of which nothing was seen is thought to cost what it does at the nearest
+ * epsilon in the job that was seen, at a larger one half of that: the plan counts attacks at their
+ * most, and the larger epsilon is, the sooner images fall. */
+static void compare_epsilons(ag_account_sums *self)
+{
+  static const double larger = 0.5;
+  const ag_job *job = self->plan->job;
+  for (size_t i = 0; i < job->attack_count * job->epsilon_count; ++i) {
+    const size_t own = i % job->epsilon_count;
+    ag_work_kind *kinds = &self->guess[job->defense_count + i - own];
+    size_t nearest = SIZE_MAX;
+    for (size_t other = 0; other < job->epsilon_count; ++other) {
+      if (kinds[other].pieces > 0 &&
+          (nearest == SIZE_MAX || distance(own, other) < distance(own, nearest))) {
+        nearest = other;
+      }
+    }
+    kinds[own].like = nearest == SIZE_MAX ? NULL : &kinds[nearest];
+    const bool is_larger = nearest == SIZE_MAX ||
+                           job->epsilons[own].value > job->epsilons[nearest].value;
+    kinds[own].factor = is_larger ? larger : 1;
+  }
+}
+
+static void guess_points(ag_account_sums *self)
+{
+  const ag_plan *plan = self->plan;
+  for (size_t i = 0; i < plan->point_count; ++i) {
+    const ag_point_account *point = &self->points[i];
+    ag_work_kind_see(&self->guess[kind_of_point(self, i)], point->flops, point->seconds);
+  }
+  compare_epsilons(self);
+  for (size_t i = 0; i < plan->unit_count; ++i) {
+    if (ag_schedule_unit_state(self->schedule, i) != AG_WORK_OPEN) continue;
+    self->guess[kind_of_unit(self, i)].left += fmax(0, plan->units[i].flops - self->units[i]);
+  }
+}
+
 /* A part in hand is done for about as much as its time says. */
 static void guess_parts(ag_account_sums *self, double now)
 {
@@ -262,10 +317,7 @@ ag_forecast ag_account_sums_left(ag_account_sums *self, double now)
 {
   memcpy(self->guess, self->kinds, self->kind_count * sizeof *self->guess);
   const double longest = guess_trainings(self);
-  for (size_t i = 0; i < self->plan->unit_count; ++i) {
-    if (ag_schedule_unit_state(self->schedule, i) != AG_WORK_OPEN) continue;
-    self->guess[kind_of_unit(self, i)].left += fmax(0, self->plan->units[i].flops - self->units[i]);
-  }
+  guess_points(self);
   guess_parts(self, now);
   return ag_forecast_make(self->guess, self->kind_count, (double)self->rank_count,
                           busy_share(self, now), longest);

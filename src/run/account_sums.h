@@ -29,6 +29,11 @@ typedef struct ag_model_account {
   double flops, seconds; /* of the epoch in hand: done, and taken by all its ranks together */
 } ag_model_account;
 
+/* What was seen of a point's attacks, in all units of it. */
+typedef struct ag_point_account {
+  double flops, seconds;
+} ag_point_account;
+
 /* Images until then. */
 typedef struct ag_account_sample {
   double time, images;
@@ -42,8 +47,9 @@ typedef struct ag_account_sums {
   ag_rank_account *ranks;      /* [rank_count] */
   ag_model_account *models;    /* [plan->model_count] */
   double *units;               /* [plan->unit_count] FLOPs done of each */
-  size_t kind_count;           /* trainings of each defense, then attacks */
-  ag_work_kind *kinds, *guess; /* [kind_count]; guess: scratch */
+  ag_point_account *points;    /* [plan->point_count] of this run */
+  size_t kind_count;           /* trainings of each defense, then attacks, each at its epsilons */
+  ag_work_kind *kinds, *guess; /* [kind_count] epochs that are done; guess: scratch */
   double started, waited;      /* seconds of all ranks without work, but for those that wait now */
   double images;
   size_t sample_count, next_sample;

@@ -38,7 +38,7 @@ static void seconds_are_by_kind(void **state)
 }
 
 /* One kind: two pieces of equal work cost 1 and 3, twice as much work is left.
- * v = (0.25 + 2 * 0.25) / 3, relative to the mean cost 2; s^2 = v (1/2 + 1/4). */
+ * v = (0.48 + 2 * 0.25) / 3, relative to the mean cost 2; s^2 = v (1/2 + 1/4). */
 static void spread_is_as_it_says(void **state)
 {
   (void)state;
@@ -46,7 +46,7 @@ static void spread_is_as_it_says(void **state)
   ag_work_kind_see(&kind, 1, 1);
   ag_work_kind_see(&kind, 1, 3);
   const ag_forecast left = ag_forecast_make(&kind, 1, 1, 1, 0);
-  const double spread = 1.2815515655 * sqrt(0.25 * 0.75);
+  const double spread = 1.2815515655 * sqrt(0.98 / 3 * 0.75);
   assert_near(left.seconds, 8);
   assert_near(left.low, 8 * exp(-spread));
   assert_near(left.high, 8 * exp(spread));
@@ -64,6 +64,16 @@ static void a_kind_that_was_not_seen_is_like_the_others(void **state)
   const double spread = 1.2815515655 * sqrt((0.48 + 2 * log(2) * log(2)) / 3);
   assert_near(left.seconds, 5);
   assert_near(left.high, 5 * exp(spread));
+}
+
+static void a_kind_may_be_like_another(void **state)
+{
+  (void)state;
+  ag_work_kind kinds[3] = {[2] = {.left = 2, .like = &kinds[1], .factor = 0.5}};
+  ag_work_kind_see(&kinds[0], 1, 1);
+  assert_near(ag_forecast_make(kinds, 3, 1, 1, 0).seconds, 1); /* of the other nothing is seen */
+  ag_work_kind_see(&kinds[1], 1, 4);
+  assert_near(ag_forecast_make(kinds, 3, 1, 1, 0).seconds, 4);
 }
 
 static void more_that_agrees_is_surer(void **state)
@@ -110,6 +120,7 @@ int main(void)
       cmocka_unit_test(seconds_are_by_kind),
       cmocka_unit_test(spread_is_as_it_says),
       cmocka_unit_test(a_kind_that_was_not_seen_is_like_the_others),
+      cmocka_unit_test(a_kind_may_be_like_another),
       cmocka_unit_test(more_that_agrees_is_surer),
       cmocka_unit_test(nothing_ends_before_its_longest_part),
       cmocka_unit_test(the_end_is_sure),
