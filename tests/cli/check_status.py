@@ -98,7 +98,7 @@ def a_watcher_sees_it_through(program):
     """By pipes, as text and as JSON, from before the first unit to the end of the job; and killed
     watchers leave the run alone."""
     path = program.write("job.yaml", two_models(steps=10, images=48))
-    process = program.start("run", path, "-o", "out", "-t", 1, ranks=1)
+    process = program.start("run", path, "-o", "out", "-t", 1)
     wait_until(program, process, lambda: os.path.exists(program.path("out", "job.yaml")), "job")
     watchers = [program.start("status", "out", "--watch", *options)
                 for options in ((), ("--json",), ())]
@@ -140,7 +140,7 @@ def terminal(program, *arguments, until, locale="C.UTF-8"):
 
 def a_terminal_is_redrawn(program):
     path = program.write("job.yaml", two_models())
-    process = program.start("run", path, "-o", "out", "-t", 1, ranks=1)
+    process = program.start("run", path, "-o", "out", "-t", 1)
     wait_until(program, process, lambda: os.path.exists(program.path("out", "progress")), "progress")
     shown = terminal(program, "status", "out", "--watch",
                      until=lambda text: text.count("\033[H") > 2)
@@ -173,7 +173,7 @@ def a_run_on_a_terminal_draws_bars(program):
 def killed_runs_are_told(program):
     """Rank 0's last word, too old; then the word of a run that is not the last."""
     path = program.write("job.yaml", two_models(images=48))
-    process = program.start("run", path, "-o", "out", "-t", 1, ranks=1)
+    process = program.start("run", path, "-o", "out", "-t", 1)
     wait_until(program, process, lambda: len(units(program.path("out"))) > 1, "units")
     program.kill(process)
     progress = program.path("out", "progress")
