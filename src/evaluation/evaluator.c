@@ -1,7 +1,7 @@
 /* One thread's attacks on shards: clean logits, the attack on what is classified correctly,
- * a fresh measure of every perturbation, and fresh logits as the verdict. On the way it notes
- * whether there was a gradient to follow. */
-#include "advgrid/evaluation.h"
+ * a fresh measure of every perturbation, and fresh logits as the verdict; or certificates for all.
+ * On the way it notes whether there was a gradient to follow. */
+#include "evaluation/collector.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,12 +9,15 @@
 
 struct ag_evaluator {
   const ag_entry *attack;
+  const ag_network *network;
   ag_defended *defended;
   const ag_target *target;
   ag_target watched;    /* the same for the attack: its gradients are looked at */
   ag_outcome *outcomes; /* of the shard in hand */
+  ag_collector collector;
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
+  ag_certificate *certificates; /* [capacity] */
   uint8_t *labels;
   uint32_t *samples;
   uint32_t *rows; /* of an attacked image: its place in the shard */
@@ -60,6 +63,14 @@ static void watched_logits(void *context, const ag_attack_images *images, uint32
   evaluator->target->logits(evaluator->target->context, images, step, logits);
 }
 
+static void watched_draws(void *context, const float *copies, uint32_t sample, uint32_t first,
+                          size_t count, float *logits)
+{
+  const ag_evaluator *evaluator = context;
+  const ag_target *target = evaluator->target;
+  target->draws(target->context, copies, sample, first, count, logits);
+}
+
 /* ---- the evaluator -------------------------------------------------------------------------- */
 
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
@@ -72,6 +83,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   AG_TRY(ag_allocate(1, sizeof *evaluator, &evaluator));
   *out = evaluator;
   evaluator->attack = attack;
+  evaluator->network = network;
   evaluator->seed = seed;
   AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
   const ag_target *target = ag_defended_target(evaluator->defended);
@@ -81,10 +93,18 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   evaluator->watched.context = evaluator;
   evaluator->watched.logits = watched_logits;
   evaluator->watched.gradient = watched_gradient;
+  evaluator->watched.draws = watched_draws;
+  evaluator->collector = (ag_collector){.shape = target->shape,
+                                        .classes = target->classes,
+                                        .stride = target->stride,
+                                        .shares = ag_defended_draws(evaluator->defended).majority};
+  const ag_verdict_events events = {&evaluator->collector, ag_collector_drawn};
+  ag_defended_watch(evaluator->defended, &events);
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->pixels));
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->adversarial));
   AG_TRY(ag_allocate(capacity * target->stride, sizeof(float), &evaluator->logits));
   AG_TRY(ag_allocate(scratch_floats(attack, target), sizeof(float), &evaluator->scratch));
+  AG_TRY(ag_allocate(capacity, sizeof(ag_certificate), &evaluator->certificates));
   AG_TRY(ag_allocate(capacity, 1, &evaluator->labels));
   AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->samples));
   AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->rows));
@@ -100,6 +120,7 @@ void ag_evaluator_destroy(ag_evaluator **out)
   ag_release(&evaluator->rows);
   ag_release(&evaluator->samples);
   ag_release(&evaluator->labels);
+  ag_release(&evaluator->certificates);
   ag_release(&evaluator->scratch);
   ag_release(&evaluator->logits);
   ag_release(&evaluator->adversarial);
@@ -111,6 +132,21 @@ void ag_evaluator_destroy(ag_evaluator **out)
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events)
 {
   ag_defended_listen(evaluator->defended, events);
+}
+
+ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *details)
+{
+  ag_collector *collector = &evaluator->collector;
+  const char *layer = details->form == NULL ? "" : details->form->layer;
+  if (layer[0] != '\0') {
+    const ag_status status = ag_network_find_latent(evaluator->network, layer, &collector->latent);
+    if (status != AG_OK) return status;
+    const ag_shape shape = collector->latent.shape;
+    assert(details->form->kinds[AG_DETAIL_POINT].bytes ==
+           shape.height * shape.width * shape.channels * sizeof(float));
+  }
+  collector->details = *details;
+  return AG_OK;
 }
 
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
@@ -128,18 +164,31 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
 /* ---- one shard --------------------------------------------------------------------------------
  */
 
+static ag_status fail_not_finite(const ag_evaluator *evaluator, const ag_outcome *outcome)
+{
+  return ag_fail(AG_NOT_FINITE, "attack '%s' on test image %u: a logit is not finite",
+                 evaluator->attack->name, outcome->index);
+}
+
 /* Margin and prediction by one image's logits; without them no verdict can be given. */
 static ag_status judge(const ag_evaluator *evaluator, const float *logits,
                        const ag_outcome *outcome, float *margin, uint8_t *prediction)
 {
   const size_t classes = evaluator->target->classes;
   for (size_t i = 0; i < classes; ++i) {
-    if (isfinite(logits[i])) continue;
-    return ag_fail(AG_NOT_FINITE, "attack '%s' on test image %u: a logit is not finite",
-                   evaluator->attack->name, outcome->index);
+    if (!isfinite(logits[i])) return fail_not_finite(evaluator, outcome);
   }
   *margin = ag_margin(logits, classes, outcome->label, prediction);
   return AG_OK;
+}
+
+/* The logits of the verdict on either side of an attack, and the details that come with it. */
+static void judge_draws(ag_evaluator *evaluator, ag_side side, const ag_attack_images *images)
+{
+  const ag_target *target = evaluator->target;
+  evaluator->collector.side = side;
+  target->logits(target->context, images, AG_VERDICT_STEP, evaluator->logits);
+  ag_collector_judged(&evaluator->collector, images, evaluator->logits);
 }
 
 /* Judges the images in `pixels`, one outcome each, by their clean logits. */
@@ -147,7 +196,7 @@ static ag_status judge_clean(ag_evaluator *evaluator, size_t count, ag_outcome *
 {
   const ag_target *target = evaluator->target;
   const ag_attack_images images = {evaluator->pixels, evaluator->labels, evaluator->samples, count};
-  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
+  judge_draws(evaluator, AG_SIDE_CLEAN, &images);
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
     *outcome = (ag_outcome){.index = evaluator->samples[i], .label = evaluator->labels[i]};
@@ -198,7 +247,7 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
                             outcome->index);
     }
   }
-  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
+  judge_draws(evaluator, AG_SIDE_ATTACKED, &images);
   for (size_t i = 0; i < images.count; ++i) {
     ag_outcome *outcome = &outcomes[evaluator->rows[i]];
     const ag_status status = judge(evaluator, evaluator->logits + i * target->stride, outcome,
@@ -211,6 +260,45 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
   return AG_OK;
 }
 
+/* An attack on the images at the front. */
+static ag_attack_call call_of(const ag_evaluator *evaluator, size_t count, double epsilon)
+{
+  return (ag_attack_call){
+      .settings = &evaluator->attack->settings,
+      .target = &evaluator->watched,
+      .threat = ag_attack_threat(evaluator->attack, epsilon),
+      .seed = evaluator->seed,
+      .images = {evaluator->pixels, evaluator->labels, evaluator->samples, count},
+      .adversarial = evaluator->adversarial,
+      .certificates = evaluator->certificates,
+      .scratch = evaluator->scratch,
+  };
+}
+
+/* What certificates say of the images, at epsilon 0. */
+static ag_status certify(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes,
+                         ag_attack_cost *cost)
+{
+  ag_attack_call call = call_of(evaluator, count, 0);
+  ag_attack_of(evaluator->attack)->run(&call);
+  if (ag_interrupted()) return AG_INTERRUPTED;
+  cost->forwards += call.cost.forwards;
+  for (size_t i = 0; i < count; ++i) {
+    const ag_certificate *found = &evaluator->certificates[i];
+    outcomes[i] =
+        (ag_outcome){.index = evaluator->samples[i],
+                     .label = evaluator->labels[i],
+                     .clean_prediction = found->prediction,
+                     .prediction = found->l2 > 0 ? found->prediction : (uint8_t)AG_NO_CLASS,
+                     .clean_margin = found->clean_margin,
+                     .margin = found->margin,
+                     .linf = found->linf,
+                     .l2 = found->l2};
+    if (isnan(found->l2)) return fail_not_finite(evaluator, &outcomes[i]);
+  }
+  return AG_OK;
+}
+
 static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size_t first,
                           size_t count, double epsilon, ag_outcome *outcomes, ag_attack_cost *cost)
 {
@@ -219,6 +307,9 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   ag_shard_fill(images, target->shape, NULL, first, count, evaluator->pixels, evaluator->labels);
   for (size_t i = 0; i < count; ++i)
     evaluator->samples[i] = (uint32_t)(first + i);
+  if (ag_attack_of(evaluator->attack)->finds == AG_FINDS_RADIUS) {
+    return certify(evaluator, count, outcomes, cost);
+  }
   const ag_status status = judge_clean(evaluator, count, outcomes);
   const ag_draws draws = ag_defended_draws(evaluator->defended);
   cost->forwards += draws.verdict * count;
@@ -227,15 +318,7 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   const size_t correct = pack_correct(evaluator, count, outcomes);
   if (correct == 0) return AG_OK;
   evaluator->outcomes = outcomes;
-  ag_attack_call call = {
-      .settings = &evaluator->attack->settings,
-      .target = &evaluator->watched,
-      .threat = ag_attack_threat(evaluator->attack, epsilon),
-      .seed = evaluator->seed,
-      .images = {evaluator->pixels, evaluator->labels, evaluator->samples, correct},
-      .adversarial = evaluator->adversarial,
-      .scratch = evaluator->scratch,
-  };
+  ag_attack_call call = call_of(evaluator, correct, epsilon);
   ag_attack_of(evaluator->attack)->run(&call);
   if (ag_interrupted()) return AG_INTERRUPTED;
   cost->gradients += draws.attack * call.cost.gradients;

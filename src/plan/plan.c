@@ -1,5 +1,5 @@
 /* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
-#include "advgrid/evaluation.h"
+#include "plan/details.h"
 #include "plan/keys.h"
 #include "training/partition.h"
 
@@ -17,6 +17,7 @@ typedef struct cost {
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
   ag_layer_sums sums;
+  ag_details_form details;
   ag_layer_list layers;
 } cost;
 
@@ -164,6 +165,7 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_plan_network(plan, &out->layers, &network));
   AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
+  AG_TRY(ag_details_plan(job, &plan->dataset, defense, network, &out->details));
   out->sums = sums_of(network, shard, ag_settings_count(training, "batch"));
   size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
@@ -171,7 +173,8 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   }
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  out->rank_bytes += ag_network_bytes(network) + scratch;
+  out->rank_bytes += ag_network_bytes(network) + scratch +
+                     ag_details_rank_bytes(job, &out->details);
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
@@ -204,6 +207,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->attack = costs[model->defense].attack;
     model->judgement = costs[model->defense].judgement;
     model->sums = costs[model->defense].sums;
+    model->details = costs[model->defense].details;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);
@@ -212,12 +216,14 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
   return AG_OK;
 }
 
-/* What one image takes at most: the attack's passes, and the clean and the final judgement. */
+/* What one image takes at most: the attack's passes, and the clean and the final judgement; for a
+ * certificate single draws alone. */
 static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t attack)
 {
   const ag_entry *entry = &job->attacks[attack];
   const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
   const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
+  if (ag_attack_of(entry)->finds == AG_FINDS_RADIUS) return passes;
   return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
                           .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
 }

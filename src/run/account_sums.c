@@ -29,14 +29,13 @@ ag_status ag_account_sums_create(const ag_session *session, const ag_schedule *s
 {
   ag_status status = AG_OK;
   const ag_plan *plan = session->plan;
-  *sums =
-      (ag_account_sums){.plan = plan,
-                        .schedule = schedule,
-                        .rank_count = session->team.size,
-                        .shard_images = ag_work_shard_images(plan, ag_pool_threads(session->pool)),
-                        .kind_count = session->job->defense_count +
-                                      session->job->attack_count * session->job->epsilon_count,
-                        .started = now};
+  *sums = (ag_account_sums){.plan = plan,
+                            .schedule = schedule,
+                            .rank_count = session->team.size,
+                            .threads = ag_pool_threads(session->pool),
+                            .kind_count = session->job->defense_count +
+                                          session->job->attack_count * session->job->epsilon_count,
+                            .started = now};
   AG_TRY(ag_allocate(sums->rank_count, sizeof *sums->ranks, &sums->ranks));
   AG_TRY(ag_allocate(plan->model_count, sizeof *sums->models, &sums->models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *sums->units, &sums->units));
@@ -96,13 +95,15 @@ void ag_account_sums_order(ag_account_sums *self, const ag_order *order, double 
   ag_rank_account *rank = &self->ranks[order->rank];
   if (order->kind == AG_ORDER_ATTACK && rank->held < AG_ACCOUNT_PARTS) {
     const ag_unit *unit = &self->plan->units[order->unit];
-    const size_t begin = order->first_shard * self->shard_images;
+    const ag_point *point = &self->plan->points[unit->point];
+    const size_t images = ag_work_shard_images(self->plan, point, self->threads);
+    const size_t begin = order->first_shard * images;
     if (is_waiting(rank)) turn(self, rank, now);
-    rank->parts[rank->held++] = (ag_account_part){
-        .unit = order->unit,
-        .first_shard = order->first_shard,
-        .first = unit->first + begin,
-        .count = ag_minimum(unit->count - begin, order->shard_count * self->shard_images)};
+    rank->parts[rank->held++] =
+        (ag_account_part){.unit = order->unit,
+                          .first_shard = order->first_shard,
+                          .first = unit->first + begin,
+                          .count = ag_minimum(unit->count - begin, order->shard_count * images)};
   }
   if (order->kind == AG_ORDER_TRAIN && !order->same_team) {
     ag_model_account *model = &self->models[order->model];

@@ -43,7 +43,7 @@ typedef struct ag_account_sums {
   const ag_plan *plan;         /* borrowed, as the next is */
   const ag_schedule *schedule; /* who says what is open */
   size_t rank_count;
-  size_t shard_images;         /* of a part's shards */
+  size_t threads;              /* of a rank */
   ag_rank_account *ranks;      /* [rank_count] */
   ag_model_account *models;    /* [plan->model_count] */
   double *units;               /* [plan->unit_count] FLOPs done of each */
