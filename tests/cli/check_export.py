@@ -91,7 +91,7 @@ def equals_what_h5py_reads(program):
     result = program.run("export", "out", "--csv")
     check(sorted(os.listdir(f"{out}/csv")) == FILES, f"{os.listdir(f'{out}/csv')}")
     check(set(result.out.splitlines()) == {
-        "out/csv/points.csv  12 rows", "out/csv/gates.csv  8 rows", "out/csv/ranks.csv  2 rows",
+        "out/csv/points.csv  12 rows", "out/csv/gates.csv  9 rows", "out/csv/ranks.csv  2 rows",
         "out/csv/training.csv  4 rows"}, f"{result}")
     check_all(out)
     program.run("export", "out", "--csv", "--samples")

@@ -86,7 +86,7 @@ def a_run_is_seen_from_elsewhere(program):
     check_object(last, "out")
     check(last["state"] == "done" and last["share"] == 1, f"{last}")
     check(last["totals"]["units"] == {"all": UNITS, "done": UNITS, "failed": 0}, f"{last}")
-    check(len(last["gates"]) == 8, f"{last['gates']}")
+    check(len(last["gates"]) == 9, f"{last['gates']}")
     shares = [found["share"] for found in (*seen, last)]
     check(shares == sorted(shares), f"{shares}")
     paces = [found["pace"] for found in seen if found["pace"]["seconds_left"] is not None]

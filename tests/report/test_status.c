@@ -161,7 +161,7 @@ static void half_is_done(void **state)
       "       2  beta  waiting, 3 s\n"
       "failed   none-seed7: the loss is not finite in epoch 2, step 3 of 9\n"
       "failed   bruit-?lev?-seed1, fgsm at epsilon 0.1, images 0 to 2: value 7 went too far\n"
-      "gates         1 passed, 1 failed, 6 not applicable\n"
+      "gates         1 passed, 1 failed, 7 not applicable\n"
       "  failed  perturbations are within bounds: none-seed1, fgsm: image 0 went 0.0299999993 far "
       "at epsilon 0.01, which is 0.01\n"
       "slurm    job 41: RUNNING on n[1-2], time left 53:10\n");
