@@ -147,6 +147,9 @@ static ag_status run_shard(void *context, size_t item, size_t thread)
 {
   const ag_attacker *self = context;
   const size_t begin = item * self->item;
+  if (thread == 0) { /* the others are about as far */
+    ag_meter_unit(&self->desk->session->meter, (double)begin / (double)self->count);
+  }
   return ag_evaluate_shard(self->evaluators[thread], &self->dataset->test, self->first + begin,
                            ag_minimum(self->count - begin, self->item), self->epsilon,
                            self->outcomes + begin, &self->costs[thread]);
