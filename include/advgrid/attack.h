@@ -35,12 +35,18 @@ typedef struct ag_target {
   ag_shape shape;
   size_t classes, stride; /* floats from one image's logits to the next */
   size_t capacity;        /* images a call may bring at most */
+  float pixel_noise;      /* deviation of the Gaussian noise that it adds to pixels; 0: none */
   void *context;
   /* logits[count, stride]: overwritten. */
   void (*logits)(void *context, const ag_attack_images *images, uint32_t step, float *logits);
   /* Also gradient[count, shape] of the loss to the pixels: overwritten. */
   void (*gradient)(void *context, const ag_attack_images *images, uint32_t step,
                    ag_attack_loss loss, float *logits, float *gradient);
+  /* Single draws of one image, of which copies[count, shape]: row i of logits[count, stride],
+   * overwritten, is draw first + i, keyed by it and the sample alone. The draws of an image are
+   * independent of each other and of those of the calls above. */
+  void (*draws)(void *context, const float *copies, uint32_t sample, uint32_t first, size_t count,
+                float *logits);
 } ag_target;
 
 /** z_y - max of the others, negative where the image is misclassified; prediction: the first
@@ -87,15 +93,27 @@ typedef struct ag_attack_cost {
   uint64_t gradients, forwards;
 } ag_attack_cost;
 
+/* What an attack that finds radii says of an image. */
+typedef struct ag_certificate {
+  uint8_t prediction; /* the class that most of some draws say, whatever the label is */
+  /* Share of the draws that say the label, less that of any other class: of those that gave the
+   * prediction, and of those that were counted for the radius. */
+  float clean_margin, margin;
+  /* Within which the prediction stays, in L2 and, of that ball, in Linf; 0 where nothing is
+   * certain: an abstention. NaN where a logit was not finite. */
+  float l2, linf;
+} ag_certificate;
+
 typedef struct ag_attack_call {
   const ag_settings *settings;
   const ag_target *target;
   ag_threat threat; /* without a bound for an attack that takes no epsilon */
   uint64_t seed;
-  ag_attack_images images; /* clean, and all classified correctly */
-  float *adversarial;      /* [count, shape], overwritten */
-  float *scratch;          /* ag_attack_scratch_floats */
-  ag_attack_cost cost;     /* added to */
+  ag_attack_images images;      /* clean, and all classified correctly but where radii are sought */
+  float *adversarial;           /* [count, shape], overwritten */
+  ag_certificate *certificates; /* [count], overwritten in its place by what finds radii */
+  float *scratch;               /* ag_attack_scratch_floats */
+  ag_attack_cost cost;          /* added to */
 } ag_attack_call;
 
 /* What an attack says of an image. */
@@ -104,7 +122,11 @@ typedef enum ag_attack_finds {
   /* The nearest adversarial image that it can find, however far away: the image stands at every
    * epsilon below that distance. The work takes no epsilon, and is done once for all of a job. It
    * leaves the clean image where it finds nothing. */
-  AG_FINDS_DISTANCE
+  AG_FINDS_DISTANCE,
+  /* No adversarial image, but how far there is none: a certified radius for any image, also one
+   * that is classified wrongly. One that is classified correctly stands at every epsilon up to its
+   * radius. The work takes no epsilon either. */
+  AG_FINDS_RADIUS
 } ag_attack_finds;
 
 /* A row of the table of attacks. */

@@ -35,6 +35,17 @@ typedef struct ag_neighbours_wish {
   bool attacked;     /* attacks go through the distances; else through the logits, as the paper's */
 } ag_neighbours_wish;
 
+/* What is added to the loss for the parameters' sake (Araujo et al. 2020, arXiv:2006.08391; the
+ * terms as their program has them):
+ *    weight * sum over convolutions and batch normalisations of log(bound)
+ *  bound: an upper bound of the layer's Lipschitz constant in L2, of a convolution by Toeplitz
+ *  matrices (defense/toeplitz.h), of a batch normalisation max |gamma| / sqrt(variance + epsilon)
+ * of its running variances, which are no parameters. */
+typedef struct ag_penalty_wish {
+  double weight;
+  size_t samples; /* of each of two frequencies, where a convolution's bound is sought; 0: none */
+} ag_penalty_wish;
+
 /* A row of the table of defenses. What a defense does not change is NULL. */
 typedef struct ag_defense {
   ag_kind kind; /* options end with AG_DEFENSE_FILE_OPTION */
@@ -44,6 +55,8 @@ typedef struct ag_defense {
   ag_draws (*draws)(const ag_settings *settings);
   /* What is learnt; NULL: the images as they are. */
   ag_adversarial (*adversarial)(const ag_settings *settings);
+  /* What is added to the loss; NULL: nothing. */
+  ag_penalty_wish (*penalty)(const ag_settings *settings);
   /* NULL: the logits decide. */
   ag_neighbours_wish (*neighbours)(const ag_settings *settings);
 } ag_defense;
@@ -71,6 +84,8 @@ ag_draws ag_defense_draws(const ag_entry *defense);
 
 /** How the defense has its network trained; false where it learns the images as they are. */
 bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how);
+/** What the defense adds to the loss; false where that is nothing, nor is to be reported. */
+bool ag_defense_penalty(const ag_entry *defense, ag_penalty_wish *wish);
 
 /* ---- in training ---------------------------------------------------------------------- */
 
@@ -105,6 +120,45 @@ ag_attack_cost ag_adversarial_cost(const ag_adversarial *how);
  *  as published code does. Dropout is off: the masks of the step that follows are its own. Noise is
  *  on, a fresh draw in each pass. Returns early where the program was asked to stop. */
 void ag_adversary_run(ag_adversary *adversary, const ag_lesson *lesson);
+
+/* A penalty on a network's parameters. Of a step of the architecture `base` on 128 images it takes
+ * one part in sixty, so that plans leave it out; a rank measures it for itself, whatever its share
+ * of the images. */
+typedef struct ag_penalty ag_penalty;
+
+/** Fails with AG_BAD_JOB where there is no convolution, or one whose kernel is larger than samples.
+ */
+ag_status ag_penalty_check(const ag_penalty_wish *wish, const ag_network *network);
+/** network: borrowed. Fails as ag_penalty_check does. */
+ag_status ag_penalty_create(const ag_penalty_wish *wish, const ag_network *network,
+                            ag_penalty **penalty);
+void ag_penalty_destroy(ag_penalty **penalty);
+/** For the parameters as they are: part 0 to ag_penalty_parts - 1, in any order and by any thread,
+ *  and then ag_penalty_settle. What follows tells of these parameters. Not collective. */
+size_t ag_penalty_parts(const ag_penalty *penalty);
+void ag_penalty_measure(const ag_penalty *penalty, size_t part);
+void ag_penalty_settle(ag_penalty *penalty);
+/** Minus infinity where a layer is all zero. */
+double ag_penalty_value(const ag_penalty *penalty);
+/** gradient[floats] += the penalty's, of the parameters in the network's block from `offset` on,
+ * all of one parameter: the same bits however it is cut up. A layer of zeros adds nothing. */
+void ag_penalty_add(const ag_penalty *penalty, size_t offset, size_t floats, float *gradient);
+
+/* Upper bounds of Lipschitz constants in L2: |f(x) - f(y)| <= bound |x - y|. */
+typedef struct ag_lipschitz_bounds {
+  double layers[AG_LAYERS_MAXIMUM]; /* as ag_network_layer_name numbers them */
+  double network;                   /* their product: of the logits, for pixels in [0, 1] */
+} ag_lipschitz_bounds;
+
+/** Of the network in evaluation, for one draw of its noise; all by arithmetic that rounds, but
+ *  otherwise bounds:
+ *    normalisation of pixels: 1 / the smallest deviation; batch normalisation: see ag_penalty_wish;
+ *    convolution: defense/toeplitz.h; ReLU, dropout, noise: 1;
+ *    max pooling: ceil(kernel / stride), 1 where windows are apart; average pooling: that / kernel;
+ *    dense: |(W' W)^(2^t)|_F^(1 / 2^(t + 1)) of its weight W (Delattre et al. 2023,
+ *    arXiv:2305.16173), at most one percent above its largest singular value.
+ *  Takes a second for a dense layer of 512 outputs. Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_lipschitz_measure(const ag_network *network, ag_lipschitz_bounds *bounds);
 
 /* ---- as deployed ---------------------------------------------------------------------- */
 

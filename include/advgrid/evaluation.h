@@ -17,9 +17,15 @@ typedef enum ag_first_gradient {
   AG_GRADIENT_ZERO
 } ag_first_gradient;
 
+/* A prediction where no class is certified. */
+enum { AG_NO_CLASS = 255 };
+
 /* One image under one attack. An image that is wrong from the start is not attacked: its
  * prediction, margin and distances are those of the clean image. Under an attack that finds
- * distances these are infinite where it found nothing. Stored as it is: 24 bytes. */
+ * distances these are infinite where it found nothing. Under one that finds radii all but index and
+ * label are those of the ag_certificate, whose prediction is the clean one; the other is
+ * AG_NO_CLASS where the radius is less than epsilon, and in an abstention at any epsilon. Stored as
+ * it is: 24 bytes. */
 typedef struct ag_outcome {
   uint32_t index; /* in the test set */
   uint8_t label, clean_prediction, prediction;
@@ -38,11 +44,13 @@ ag_interval ag_wilson_interval(size_t successes, size_t trials);
 
 /** Makes of outcomes what they say at one epsilon, in place. Under an attack that finds distances
  *  an image whose distance is over epsilon stands: its prediction and margin become the clean
- *  image's, its distances stay. Under other attacks they say it already. */
+ *  image's, its distances stay. Under one that finds radii an image whose radius is less has no
+ *  class. Under other attacks they say it already. */
 void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count);
 
 /* A point's outcomes as counts. Means and maxima are over the images that were attacked, and of
- * these over those for which an adversarial image was found where an attack finds distances. */
+ * these over those for which an adversarial image was found where an attack finds distances. Of
+ * radii they are over the images whose class is right, an abstention counting as 0. */
 typedef struct ag_summary {
   size_t images, clean_correct, robust_correct;
   double clean_accuracy, robust_accuracy, robust_accuracy_of_correct;
@@ -153,7 +161,8 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
  * measured again against epsilon and [0,1]; fails with AG_BOUND_BROKEN, naming the image, where one
  * is outside, and with AG_NOT_FINITE where a logit is not finite; with AG_INTERRUPTED where the
  * program was asked to stop. An attack that finds distances is not told epsilon, and finds nothing
- * where the fresh logits do not say so too. */
+ * where the fresh logits do not say so too. One that finds radii gets all images, and what it says
+ * of them stands. */
 ag_status ag_evaluate_shard(ag_evaluator *evaluator, const ag_images *images, size_t first,
                             size_t count, double epsilon, ag_outcome *outcomes,
                             ag_attack_cost *cost);
@@ -172,6 +181,7 @@ typedef enum ag_gate_index {
   AG_GATE_LARGE_EPSILON,  /* many gradients and a large epsilon leave no more than guessing */
   AG_GATE_ZERO_GRADIENTS, /* there is a gradient to follow */
   AG_GATE_BLACK_BOX,      /* who sees no gradient finds no more than who sees many */
+  AG_GATE_CERTIFICATE,    /* no attack in L2 finds what a certificate excludes */
   AG_GATES
 } ag_gate_index;
 

@@ -54,10 +54,13 @@ typedef struct ag_layer_list {
 
 /** Appends a layer; AG_INVALID_ARGUMENT where the list is full. */
 ag_status ag_layer_list_append(ag_layer_list *list, const ag_layer_description *layer);
-/** Inserts a layer behind the one named; fails with AG_BAD_JOB, naming the nearest
- *  layer, where there is none of that name. */
+/** Inserts a layer behind the one named, or in front of the first, behind the `pixels`; fails with
+ *  AG_BAD_JOB, naming the nearest layer, where there is none of that name. */
 ag_status ag_layer_list_insert_after(ag_layer_list *list, const char *name,
                                      const ag_layer_description *layer);
+/** The deviation of the Gaussian noise that a network adds to the pixels, by its first layer; 0
+ *  where that is another one. */
+double ag_pixel_noise(const ag_layer_description *first);
 
 /** The architectures by name, for `model: {kind: ...}`. */
 const ag_kind *ag_architecture_table(size_t index);
@@ -94,6 +97,9 @@ size_t ag_parameter_file_floats(const ag_parameter *parameter);
 /** From the block to the file's order and back; import leaves the padding as it is. */
 void ag_parameter_export(const ag_parameter *parameter, const float *block, float *file);
 void ag_parameter_import(const ag_parameter *parameter, const float *file, float *block);
+
+/* What a batch normalisation adds to variances; PyTorch's default. */
+#define AG_BATCH_NORM_EPSILON 1e-5F
 
 /* ---- the network ------------------------------------------------------------------- */
 

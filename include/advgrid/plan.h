@@ -136,6 +136,9 @@ void ag_plan_destroy(ag_plan **plan);
 /** What a model's files are called: by its defense, with "-seedN" where the job has several seeds.
  *  defense, seed: indices in the job. name: overwritten. */
 void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE]);
+/** What images of a point bring home: what those of its model do, and nothing where an attack finds
+ *  radii, which has no attacked images. Borrowed. */
+const ag_details_form *ag_plan_details(const ag_plan *plan, const ag_point *point);
 /* Room for a unit's text. */
 enum { AG_UNIT_TEXT = 320 };
 /** A unit in words: its model, attack, epsilon and images. text: overwritten. */

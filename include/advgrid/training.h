@@ -56,9 +56,10 @@ void ag_statistics_step(size_t images, size_t floats, const float *sums, float *
 /* The ranks that train one model together; made from a communicator in training/team.h. */
 typedef struct ag_team ag_team;
 
-/* A row of the table /training/DEFENSE: loss (towards the labels as the job smooths them) and
- * train_accuracy as the batches went by, validation_accuracy of the model that would be kept if
- * this were the last epoch. Journals hold it as it is: what comes new comes last. */
+/* A row of the table /training/DEFENSE: loss (of the images alone, towards the labels as the job
+ * smooths them: neither weight decay nor a penalty counts) and train_accuracy as the batches went
+ * by, validation_accuracy of the model that would be kept if this were the last epoch. Journals
+ * hold it as it is: what comes new comes last. */
 typedef struct ag_epoch {
   uint32_t epoch; /* from 1 */
   double loss, learning_rate, train_accuracy, validation_accuracy, seconds;
@@ -186,6 +187,11 @@ void ag_trainer_change(ag_trainer *trainer, const ag_shard_change *change);
  *  the parameters of its most robust epoch. On all ranks of a team alike, once, before they join.
  *  Fails with AG_OUT_OF_MEMORY. */
 ag_status ag_trainer_judge(ag_trainer *trainer, const ag_shard_judge *judge, bool keeps_best);
+
+/** Every step goes down the gradient of the images' mean loss and of this penalty (borrowed), made
+ *  for the trainer's network, at the parameters as they are then; `clip` bounds the norm of both
+ *  together. On all ranks of a team alike, before they join. */
+void ag_trainer_penalise(ag_trainer *trainer, ag_penalty *penalty);
 
 /** Goes on from a state (copied), on this rank; what its ag_trainer_state was after
  *  ag_trainer_collect. */

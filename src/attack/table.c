@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd, &ag_attack_uniform,
-                                        &ag_attack_cw};
+                                        &ag_attack_cw, &ag_attack_certify};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_attack_table(size_t index)

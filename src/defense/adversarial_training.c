@@ -71,7 +71,8 @@ static const ag_option options[] = {
     {.name = "after",
      .type = AG_OPTION_TEXT,
      .initial = "conv1",
-     .help = "the layer behind which noise is added, where sigma is not 0"},
+     .help = "the layer behind which noise is added, where sigma is not 0; pixels: in front of the "
+             "first"},
     {.name = "sigma",
      .type = AG_OPTION_NUMBER,
      .initial = "0",
@@ -79,6 +80,13 @@ static const ag_option options[] = {
      .maximum = 100,
      .help = "the noise's standard deviation; 0: no noise"},
     AG_NOISE_DRAW_OPTIONS,
+    {.name = "lipschitz",
+     .type = AG_OPTION_NUMBER,
+     .late = true,
+     .initial = "0",
+     .minimum = 0,
+     .maximum = 1000,
+     .help = "weight of the penalty that the defense lipschitz has; 0: none"},
     AG_DEFENSE_FILE_OPTION,
     {0},
 };
@@ -134,6 +142,13 @@ static ag_adversarial adversarial(const ag_settings *settings)
   };
 }
 
+static ag_penalty_wish penalty(const ag_settings *settings)
+{
+  enum { SAMPLES = 10 };
+  const double weight = ag_settings_number(settings, "lipschitz");
+  return (ag_penalty_wish){.weight = weight, .samples = weight > 0 ? SAMPLES : 0};
+}
+
 const ag_defense ag_defense_adversarial_training = {
     .kind = {.name = "adversarial-training",
              .help = "images are attacked before they are learnt",
@@ -141,4 +156,5 @@ const ag_defense ag_defense_adversarial_training = {
     .change_layers = change_layers,
     .draws = draws,
     .adversarial = adversarial,
+    .penalty = penalty,
 };

@@ -14,9 +14,10 @@ struct ag_defended {
   uint64_t seed;
   ag_neighbours *neighbours; /* NULL: the logits decide */
   bool neighbours_attacked;
-  float *dlogits;        /* [capacity, stride] */
-  float *distances;      /* [capacity, stride]; NULL without neighbours */
-  float *draw_gradients; /* [capacity, shape]; NULL where an attack's call is one draw */
+  float *dlogits;         /* [capacity, stride] */
+  float *distances;       /* [capacity, stride]; NULL without neighbours */
+  float *draw_gradients;  /* [capacity, shape]; NULL where an attack's call is one draw */
+  uint32_t *draw_numbers; /* [capacity] of single draws */
   ag_verdict_events events;
   ag_target target;
 };
@@ -27,6 +28,17 @@ static bool asks_neighbours(const ag_defended *defended, uint32_t step)
   return defended->neighbours != NULL && (defended->neighbours_attacked || step == AG_VERDICT_STEP);
 }
 
+/* What decides, of one pass. */
+static const float *forward(const ag_defended *defended, const ag_pass *pass, const float *pixels,
+                            size_t count)
+{
+  const float *logits =
+      ag_network_forward(defended->network, defended->workspace, pass, pixels, count);
+  if (!asks_neighbours(defended, pass->step)) return logits;
+  ag_neighbours_logits(defended->neighbours, defended->workspace, count, defended->distances);
+  return defended->distances;
+}
+
 /* Logits of draw `draw` of call `step`: no two share a stream, and none shares one with training,
  * which uses the seed as it is. */
 static const float *forward_draw(const ag_defended *defended, const ag_attack_images *images,
@@ -35,12 +47,7 @@ static const float *forward_draw(const ag_defended *defended, const ag_attack_im
   const ag_pass pass = {.seed = defended->seed + 0xD1B54A32D192ED03U * ((uint64_t)draw + 1),
                         .step = step,
                         .samples = images->samples};
-  const float *logits = ag_network_forward(defended->network, defended->workspace, &pass,
-                                           images->pixels, images->count);
-  if (!asks_neighbours(defended, step)) return logits;
-  ag_neighbours_logits(defended->neighbours, defended->workspace, images->count,
-                       defended->distances);
-  return defended->distances;
+  return forward(defended, &pass, images->pixels, images->count);
 }
 
 /* The gradient to the images of a loss of the draw's logits. */
@@ -141,6 +148,21 @@ static void gradient_of(void *context, const ag_attack_images *images, uint32_t 
   }
 }
 
+/* Here the rows of a pass are draws, so that these are what keys them, and the seed has the image.
+ */
+static void draws_of(void *context, const float *copies, uint32_t sample, uint32_t first,
+                     size_t count, float *logits)
+{
+  const ag_defended *defended = context;
+  const ag_pass pass = {.seed = defended->seed + 0x9E3779B97F4A7C15U * ((uint64_t)sample + 1),
+                        .step = AG_VERDICT_STEP,
+                        .samples = defended->draw_numbers};
+  for (size_t i = 0; i < count; ++i)
+    defended->draw_numbers[i] = first + (uint32_t)i;
+  memcpy(logits, forward(defended, &pass, copies, count),
+         count * defended->target.stride * sizeof *logits);
+}
+
 static ag_status create_neighbours(const ag_entry *defense, const ag_images *training,
                                    ag_defended *defended)
 {
@@ -176,9 +198,11 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
       .classes = ag_network_classes(network),
       .stride = ag_network_logit_stride(network),
       .capacity = capacity,
+      .pixel_noise = (float)ag_pixel_noise(ag_network_layer_description(network, 0)),
       .context = defended,
       .logits = logits_of,
       .gradient = gradient_of,
+      .draws = draws_of,
   };
   AG_TRY(ag_workspace_create(network, capacity, &defended->workspace));
   AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->dlogits));
@@ -186,6 +210,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
     AG_TRY(ag_allocate(capacity * ag_shape_floats(defended->target.shape), sizeof(float),
                        &defended->draw_gradients));
   }
+  AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &defended->draw_numbers));
   AG_TRY(create_neighbours(defense, training, defended));
 cleanup:
   if (status != AG_OK) ag_defended_destroy(out);
@@ -198,6 +223,7 @@ void ag_defended_destroy(ag_defended **out)
   if (defended == NULL) return;
   ag_neighbours_destroy(&defended->neighbours);
   ag_release(&defended->distances);
+  ag_release(&defended->draw_numbers);
   ag_release(&defended->draw_gradients);
   ag_release(&defended->dlogits);
   ag_workspace_destroy(&defended->workspace);
@@ -210,7 +236,7 @@ size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, siz
   const size_t stride = ag_network_logit_stride(network);
   const bool draws = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1;
   size_t floats = capacity * stride;
-  size_t bytes = ag_workspace_bytes(network, capacity);
+  size_t bytes = ag_workspace_bytes(network, capacity) + capacity * sizeof(uint32_t);
   if (draws) floats += capacity * ag_shape_floats(ag_network_input(network));
   if (row->neighbours != NULL) {
     const ag_neighbours_wish wish = row->neighbours(&defense->settings);

@@ -5,6 +5,6 @@
 #include "advgrid/defense.h"
 
 extern const ag_defense ag_defense_none, ag_defense_gaussian_noise, ag_defense_adversarial_training,
-    ag_defense_latent;
+    ag_defense_latent, ag_defense_lipschitz;
 
 #endif

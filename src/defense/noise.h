@@ -31,8 +31,8 @@ extern const char *const ag_noise_as_many[];
     .help = "a prediction: the class of the mean logits, or that of most draws (majority)" \
   }
 
-/** Inserts the layer noise1 of deviation `sigma` behind the layer `after`. Fails with AG_BAD_JOB.
- */
+/** Inserts the layer noise1 of deviation `sigma` behind the layer `after`, or the pixels. Fails
+ *  with AG_BAD_JOB. */
 ag_status ag_noise_insert(const ag_settings *settings, ag_layer_list *layers);
 /** What the three options come to. */
 ag_draws ag_noise_draws(const ag_settings *settings);

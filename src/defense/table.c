@@ -2,7 +2,8 @@
 #include "defense/defense.h"
 
 static const ag_defense *const rows[] = {&ag_defense_none, &ag_defense_gaussian_noise,
-                                         &ag_defense_adversarial_training, &ag_defense_latent};
+                                         &ag_defense_adversarial_training, &ag_defense_latent,
+                                         &ag_defense_lipschitz};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_defense_table(size_t index)
@@ -32,11 +33,26 @@ bool ag_defense_adversarial(const ag_entry *defense, ag_adversarial *how)
   return row->adversarial != NULL;
 }
 
+bool ag_defense_penalty(const ag_entry *defense, ag_penalty_wish *wish)
+{
+  const ag_defense *row = ag_defense_of(defense);
+  if (row->penalty != NULL) *wish = row->penalty(&defense->settings);
+  return row->penalty != NULL && wish->samples > 0;
+}
+
+/* Nothing is learnt of a model from a file. */
+static ag_status check_penalty(const ag_entry *defense, const ag_network *network)
+{
+  ag_penalty_wish wish;
+  if (ag_settings_has(&defense->settings, "file")) return AG_OK;
+  return ag_defense_penalty(defense, &wish) ? ag_penalty_check(&wish, network) : AG_OK;
+}
+
 ag_status ag_defense_check(const ag_entry *defense, const ag_network *network, size_t images)
 {
   ag_latent latent;
   const ag_defense *row = ag_defense_of(defense);
-  if (row->neighbours == NULL) return AG_OK;
+  if (row->neighbours == NULL) return check_penalty(defense, network);
   const ag_neighbours_wish wish = row->neighbours(&defense->settings);
   const size_t wanted = wish.references * ag_network_classes(network);
   const ag_status status = ag_network_find_latent(network, wish.layer, &latent);

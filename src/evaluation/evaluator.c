@@ -1,6 +1,6 @@
 /* One thread's attacks on shards: clean logits, the attack on what is classified correctly,
- * a fresh measure of every perturbation, and fresh logits as the verdict. On the way it notes
- * whether there was a gradient to follow. */
+ * a fresh measure of every perturbation, and fresh logits as the verdict; or certificates for all.
+ * On the way it notes whether there was a gradient to follow. */
 #include "evaluation/collector.h"
 
 #include <assert.h>
@@ -17,6 +17,7 @@ struct ag_evaluator {
   ag_collector collector;
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
+  ag_certificate *certificates; /* [capacity] */
   uint8_t *labels;
   uint32_t *samples;
   uint32_t *rows; /* of an attacked image: its place in the shard */
@@ -62,6 +63,14 @@ static void watched_logits(void *context, const ag_attack_images *images, uint32
   evaluator->target->logits(evaluator->target->context, images, step, logits);
 }
 
+static void watched_draws(void *context, const float *copies, uint32_t sample, uint32_t first,
+                          size_t count, float *logits)
+{
+  const ag_evaluator *evaluator = context;
+  const ag_target *target = evaluator->target;
+  target->draws(target->context, copies, sample, first, count, logits);
+}
+
 /* ---- the evaluator -------------------------------------------------------------------------- */
 
 ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network,
@@ -84,6 +93,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   evaluator->watched.context = evaluator;
   evaluator->watched.logits = watched_logits;
   evaluator->watched.gradient = watched_gradient;
+  evaluator->watched.draws = watched_draws;
   evaluator->collector = (ag_collector){.shape = target->shape,
                                         .classes = target->classes,
                                         .stride = target->stride,
@@ -94,6 +104,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->adversarial));
   AG_TRY(ag_allocate(capacity * target->stride, sizeof(float), &evaluator->logits));
   AG_TRY(ag_allocate(scratch_floats(attack, target), sizeof(float), &evaluator->scratch));
+  AG_TRY(ag_allocate(capacity, sizeof(ag_certificate), &evaluator->certificates));
   AG_TRY(ag_allocate(capacity, 1, &evaluator->labels));
   AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->samples));
   AG_TRY(ag_allocate(capacity, sizeof(uint32_t), &evaluator->rows));
@@ -109,6 +120,7 @@ void ag_evaluator_destroy(ag_evaluator **out)
   ag_release(&evaluator->rows);
   ag_release(&evaluator->samples);
   ag_release(&evaluator->labels);
+  ag_release(&evaluator->certificates);
   ag_release(&evaluator->scratch);
   ag_release(&evaluator->logits);
   ag_release(&evaluator->adversarial);
@@ -152,15 +164,19 @@ size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
 /* ---- one shard --------------------------------------------------------------------------------
  */
 
+static ag_status fail_not_finite(const ag_evaluator *evaluator, const ag_outcome *outcome)
+{
+  return ag_fail(AG_NOT_FINITE, "attack '%s' on test image %u: a logit is not finite",
+                 evaluator->attack->name, outcome->index);
+}
+
 /* Margin and prediction by one image's logits; without them no verdict can be given. */
 static ag_status judge(const ag_evaluator *evaluator, const float *logits,
                        const ag_outcome *outcome, float *margin, uint8_t *prediction)
 {
   const size_t classes = evaluator->target->classes;
   for (size_t i = 0; i < classes; ++i) {
-    if (isfinite(logits[i])) continue;
-    return ag_fail(AG_NOT_FINITE, "attack '%s' on test image %u: a logit is not finite",
-                   evaluator->attack->name, outcome->index);
+    if (!isfinite(logits[i])) return fail_not_finite(evaluator, outcome);
   }
   *margin = ag_margin(logits, classes, outcome->label, prediction);
   return AG_OK;
@@ -244,6 +260,45 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
   return AG_OK;
 }
 
+/* An attack on the images at the front. */
+static ag_attack_call call_of(const ag_evaluator *evaluator, size_t count, double epsilon)
+{
+  return (ag_attack_call){
+      .settings = &evaluator->attack->settings,
+      .target = &evaluator->watched,
+      .threat = ag_attack_threat(evaluator->attack, epsilon),
+      .seed = evaluator->seed,
+      .images = {evaluator->pixels, evaluator->labels, evaluator->samples, count},
+      .adversarial = evaluator->adversarial,
+      .certificates = evaluator->certificates,
+      .scratch = evaluator->scratch,
+  };
+}
+
+/* What certificates say of the images, at epsilon 0. */
+static ag_status certify(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes,
+                         ag_attack_cost *cost)
+{
+  ag_attack_call call = call_of(evaluator, count, 0);
+  ag_attack_of(evaluator->attack)->run(&call);
+  if (ag_interrupted()) return AG_INTERRUPTED;
+  cost->forwards += call.cost.forwards;
+  for (size_t i = 0; i < count; ++i) {
+    const ag_certificate *found = &evaluator->certificates[i];
+    outcomes[i] =
+        (ag_outcome){.index = evaluator->samples[i],
+                     .label = evaluator->labels[i],
+                     .clean_prediction = found->prediction,
+                     .prediction = found->l2 > 0 ? found->prediction : (uint8_t)AG_NO_CLASS,
+                     .clean_margin = found->clean_margin,
+                     .margin = found->margin,
+                     .linf = found->linf,
+                     .l2 = found->l2};
+    if (isnan(found->l2)) return fail_not_finite(evaluator, &outcomes[i]);
+  }
+  return AG_OK;
+}
+
 static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size_t first,
                           size_t count, double epsilon, ag_outcome *outcomes, ag_attack_cost *cost)
 {
@@ -252,6 +307,9 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   ag_shard_fill(images, target->shape, NULL, first, count, evaluator->pixels, evaluator->labels);
   for (size_t i = 0; i < count; ++i)
     evaluator->samples[i] = (uint32_t)(first + i);
+  if (ag_attack_of(evaluator->attack)->finds == AG_FINDS_RADIUS) {
+    return certify(evaluator, count, outcomes, cost);
+  }
   const ag_status status = judge_clean(evaluator, count, outcomes);
   const ag_draws draws = ag_defended_draws(evaluator->defended);
   cost->forwards += draws.verdict * count;
@@ -260,15 +318,7 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   const size_t correct = pack_correct(evaluator, count, outcomes);
   if (correct == 0) return AG_OK;
   evaluator->outcomes = outcomes;
-  ag_attack_call call = {
-      .settings = &evaluator->attack->settings,
-      .target = &evaluator->watched,
-      .threat = ag_attack_threat(evaluator->attack, epsilon),
-      .seed = evaluator->seed,
-      .images = {evaluator->pixels, evaluator->labels, evaluator->samples, correct},
-      .adversarial = evaluator->adversarial,
-      .scratch = evaluator->scratch,
-  };
+  ag_attack_call call = call_of(evaluator, correct, epsilon);
   ag_attack_of(evaluator->attack)->run(&call);
   if (ag_interrupted()) return AG_INTERRUPTED;
   cost->gradients += draws.attack * call.cost.gradients;

@@ -27,8 +27,10 @@ bool ag_outcome_is_beyond(const ag_entry *attack, double epsilon, const ag_outco
 
 void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count)
 {
+  const bool certifies = ag_attack_of(attack)->finds == AG_FINDS_RADIUS;
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
+    if (certifies && (double)outcome->l2 < epsilon) outcome->prediction = AG_NO_CLASS;
     if (!ag_outcome_is_beyond(attack, epsilon, outcome)) continue;
     outcome->prediction = outcome->clean_prediction;
     outcome->margin = outcome->clean_margin;

@@ -1,6 +1,6 @@
 /* What the model and the result files share of HDF5: errors as messages, files built in memory
- * and written whole, texts and datasets. model_file.c, store/results*.c, store/checkpoint.c,
- * store/provenance.c and report/verify*.c include this, and nothing else. */
+ * and written whole, texts and datasets. model_file.c, store/results*, store/checkpoint.c,
+ * store/provenance.c and report/verify*.c include this; report/page*.c by store/results_read.h. */
 #ifndef ADVGRID_NETWORK_HDF5_SUPPORT_H
 #define ADVGRID_NETWORK_HDF5_SUPPORT_H
 

@@ -38,14 +38,15 @@ ag_status ag_layer_list_append(ag_layer_list *list, const ag_layer_description *
 ag_status ag_layer_list_insert_after(ag_layer_list *list, const char *name,
                                      const ag_layer_description *layer)
 {
-  const char *names[AG_LAYERS_MAXIMUM];
-  size_t place = list->count;
-  for (size_t i = 0; i < list->count; ++i) {
-    names[i] = list->layers[i].name;
-    if (strcmp(names[i], name) == 0) place = i + 1;
-  }
-  if (list->count == 0 || (place == list->count && strcmp(names[place - 1], name) != 0)) {
-    const char *nearest = ag_text_nearest(name, names, list->count);
+  /* Each stands in front of the place with its number. */
+  const char *names[AG_LAYERS_MAXIMUM + 1] = {"pixels"};
+  size_t place = 0;
+  for (size_t i = 0; i < list->count; ++i)
+    names[i + 1] = list->layers[i].name;
+  while (place <= list->count && strcmp(names[place], name) != 0)
+    ++place;
+  if (place > list->count) {
+    const char *nearest = ag_text_nearest(name, names, list->count + 1);
     if (nearest == NULL) return ag_fail(AG_BAD_JOB, "the model has no layer '%s'", name);
     return ag_fail(AG_BAD_JOB, "the model has no layer '%s'; did you mean '%s'?", name, nearest);
   }
@@ -55,4 +56,9 @@ ag_status ag_layer_list_insert_after(ag_layer_list *list, const char *name,
           (list->count - 1 - place) * sizeof *list->layers);
   list->layers[place] = *layer;
   return AG_OK;
+}
+
+double ag_pixel_noise(const ag_layer_description *first)
+{
+  return strcmp(first->kind, ag_layer_gaussian_noise.name) == 0 ? first->strength : 0;
 }

@@ -6,9 +6,6 @@
 
 enum { GAMMA, BETA, MEAN, VARIANCE };
 
-/* PyTorch's default. */
-static const float epsilon = 1e-5F;
-
 static ag_status create(ag_layer *layer)
 {
   static const char *const roles[] = {"weight", "bias", "mean", "variance"};
@@ -56,7 +53,7 @@ static void forward(const ag_layer_call *call)
     memcpy(mean, ag_layer_values(call, MEAN), channels * sizeof *mean);
     memcpy(variance, ag_layer_values(call, VARIANCE), channels * sizeof *variance);
   }
-  kernel->inverse_deviation(channels, variance, epsilon, inverse);
+  kernel->inverse_deviation(channels, variance, AG_BATCH_NORM_EPSILON, inverse);
   kernel->forward(rows_of(call), channels, call->x, mean, inverse, ag_layer_values(call, GAMMA),
                   ag_layer_values(call, BETA), call->layer->relu, call->y);
 }
@@ -100,8 +97,8 @@ void ag_layer_fold(const ag_layer *norm, const ag_layer *convolution, const floa
   norm->batch_norm_kernel->fold(
       weight->floats / channels, channels, block + weight->offset, block + bias->offset,
       block + norm->parameters[GAMMA].offset, block + norm->parameters[BETA].offset,
-      block + norm->parameters[MEAN].offset, block + norm->parameters[VARIANCE].offset, epsilon,
-      folded + weight->offset, folded + bias->offset);
+      block + norm->parameters[MEAN].offset, block + norm->parameters[VARIANCE].offset,
+      AG_BATCH_NORM_EPSILON, folded + weight->offset, folded + bias->offset);
 }
 
 const ag_layer_kind ag_layer_batch_norm = {

@@ -110,3 +110,10 @@ size_t ag_details_rank_bytes(const ag_job *job, const ag_details_form *form)
 {
   return REPORTS * largest_unit(job, form);
 }
+
+const ag_details_form *ag_plan_details(const ag_plan *plan, const ag_point *point)
+{
+  static const ag_details_form none = {0};
+  const ag_attack *attack = ag_attack_of(&plan->job->attacks[point->attack]);
+  return attack->finds == AG_FINDS_RADIUS ? &none : &plan->models[point->model].details;
+}

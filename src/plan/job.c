@@ -263,6 +263,36 @@ cleanup:
   return status;
 }
 
+/* A radius is certified by the noise that a defense adds to the pixels, and by that alone. */
+static ag_status check_radius(const ag_job *job, const ag_entry *attack, size_t classes)
+{
+  for (size_t i = 0; i < job->defense_count; ++i) {
+    ag_layer_list layers;
+    const ag_status status = ag_defense_layers(&job->defenses[i], &job->model, classes, &layers);
+    if (status != AG_OK) return status;
+    if (ag_pixel_noise(&layers.layers[0]) > 0) continue;
+    return ag_fail(AG_BAD_JOB,
+                   "attack '%s' certifies networks with noise on the pixels, and defense '%s' adds "
+                   "none; expected defenses with 'after: pixels' and a 'sigma' over 0",
+                   attack->name, job->defenses[i].name);
+  }
+  return AG_OK;
+}
+
+static ag_status read_attacks(const reader *from, size_t classes)
+{
+  ag_status status = AG_OK;
+  ag_job *job = from->job;
+  AG_TRY(read_list(from, "attacks", ag_attack_table, &job->attacks, &job->attack_count));
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    if (ag_attack_of(&job->attacks[i])->finds != AG_FINDS_RADIUS) continue;
+    AG_TRY(
+        ag_job_at(from->document, check_radius(job, &job->attacks[i], classes), "attacks[%zu]", i));
+  }
+cleanup:
+  return status;
+}
+
 /* ---- the job ------------------------------------------------------------------------------- */
 
 static ag_status check_required(const reader *from)
@@ -305,7 +335,7 @@ static ag_status read_job(const reader *from)
       read_single(from, &from->root, "model", ag_architecture_table, "base", "model", &job->model));
   AG_TRY(read_training(from));
   AG_TRY(read_defenses(from, dataset.classes));
-  AG_TRY(read_list(from, "attacks", ag_attack_table, &job->attacks, &job->attack_count));
+  AG_TRY(read_attacks(from, dataset.classes));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
   AG_TRY(ag_job_at(from->document, ag_details_check(job, &dataset), "evaluation.latent"));

@@ -216,12 +216,14 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
   return AG_OK;
 }
 
-/* What one image takes at most: the attack's passes, and the clean and the final judgement. */
+/* What one image takes at most: the attack's passes, and the clean and the final judgement; for a
+ * certificate single draws alone. */
 static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t attack)
 {
   const ag_entry *entry = &job->attacks[attack];
   const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
   const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
+  if (ag_attack_of(entry)->finds == AG_FINDS_RADIUS) return passes;
   return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
                           .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
 }

@@ -16,8 +16,8 @@ static double answer_seconds(const ag_plan *plan, const ag_cluster *cluster, siz
     longest = fmax(longest, model->pass.forward / (double)model->layers.count);
   }
   const double others = (double)(ranks - 1) / (double)ranks;
-  return 0.5 * others * (double)ag_work_shard_images(plan, 1) * longest * cluster->seconds.forward /
-         cluster->flops.forward;
+  const size_t shard = ag_settings_count(&plan->job->training.settings, "shard");
+  return 0.5 * others * (double)shard * longest * cluster->seconds.forward / cluster->flops.forward;
 }
 
 ag_status ag_predict(const ag_plan *plan, const ag_cluster *cluster, size_t ranks, size_t threads,

@@ -4,8 +4,10 @@
 
 #include <math.h>
 
-size_t ag_work_shard_images(const ag_plan *plan, size_t threads)
+size_t ag_work_shard_images(const ag_plan *plan, const ag_point *point, size_t threads)
 {
+  const ag_attack *attack = ag_attack_of(&plan->job->attacks[point->attack]);
+  if (attack->finds == AG_FINDS_RADIUS) return threads;
   return threads * ag_settings_count(&plan->job->training.settings, "shard");
 }
 
@@ -125,8 +127,8 @@ static double unit_seconds(const ag_plan *plan, const ag_unit *unit, size_t thre
   if (cluster == NULL) return unit->flops / AG_NOMINAL_FLOPS;
   const ag_point *point = &plan->points[unit->point];
   const rates each = rates_of(cluster, &plan->models[point->model].pass);
-  const size_t shard = ag_work_shard_images(plan, 1);
-  const size_t images = ag_work_shard_images(plan, threads);
+  const size_t shard = ag_work_shard_images(plan, point, 1);
+  const size_t images = ag_work_shard_images(plan, point, threads);
   const size_t in_turn = unit->count / images * shard + ag_minimum(unit->count % images, shard);
   return (double)in_turn * ((double)point->passes.gradients * each.gradient +
                             (double)point->passes.forwards * each.forward);
@@ -156,7 +158,6 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
 {
   ag_status status = AG_OK;
   const ag_settings *training = &plan->job->training.settings;
-  const size_t images = ag_work_shard_images(plan, threads);
   const size_t shards =
       ag_divide_up(ag_settings_count(training, "batch"), ag_settings_count(training, "shard"));
   *work =
@@ -175,7 +176,9 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
   }
   for (size_t i = 0; i < plan->unit_count; ++i) {
     const ag_unit *unit = &plan->units[i];
-    work->units[i] = (ag_unit_work){.model = plan->points[unit->point].model,
+    const ag_point *point = &plan->points[unit->point];
+    const size_t images = ag_work_shard_images(plan, point, threads);
+    work->units[i] = (ag_unit_work){.model = point->model,
                                     .seconds = unit_seconds(plan, unit, threads, cluster),
                                     .shards = ag_divide_up(unit->count, images)};
   }

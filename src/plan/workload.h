@@ -27,8 +27,10 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
                          const ag_cluster *cluster, ag_work *work);
 void ag_work_clear(ag_work *work);
 
-/** Images of one of the unit's shards, the last of which may have fewer. */
-size_t ag_work_shard_images(const ag_plan *plan, size_t threads);
+/** Images of one of the shards of a point's units, the last of which may have fewer: those that so
+ *  many threads take at once. An image whose radius is sought is a shard by itself, as its draws
+ *  fill the passes. */
+size_t ag_work_shard_images(const ag_plan *plan, const ag_point *point, size_t threads);
 
 /* ---- a training step -------------------------------------------------------------------- */
 

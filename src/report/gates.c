@@ -19,7 +19,8 @@ ag_status ag_report_gates(const ag_ledger *ledger, ag_text *text)
   ag_status status = AG_OK;
   ag_gates gates;
   AG_TRY(ag_ledger_gates(ledger, &gates));
-  if (gates.gates[AG_GATE_BOUNDS].checks == 0) return AG_OK; /* which every point is checked for */
+  /* Which every point of an attack is checked for. */
+  if (gates.gates[AG_GATE_BOUNDS].checks == 0) return AG_OK;
   AG_TRY(ag_text_append(text, "\nsanity gates\n"));
   AG_TRY(append_verdict(&gates, AG_GATE_FAILED, "failed", text));
   AG_TRY(append_verdict(&gates, AG_GATE_PASSED, "passed", text));

@@ -99,6 +99,31 @@ cleanup:
   return status;
 }
 
+/* Says of rows that no attack made what they are. An abstention is the same at all epsilons. */
+static ag_status append_radii(const ag_ledger *ledger, size_t model, size_t attack, ag_text *text)
+{
+  ag_status status = AG_OK;
+  ag_outcome *outcomes = NULL;
+  size_t count = 0;
+  size_t abstained = 0;
+  ag_attack_cost cost;
+  double seconds = 0;
+  const ag_job *job = ledger->plan->job;
+  const size_t point = first_point(ledger->plan, model) + attack * job->epsilon_count;
+  if (ag_attack_of(&job->attacks[attack])->finds != AG_FINDS_RADIUS) return AG_OK;
+  if (ag_ledger_point(ledger, point) != AG_PROGRESS_DONE) return AG_OK;
+  AG_TRY(ag_ledger_outcomes(ledger, point, &outcomes, &count, &cost, &seconds));
+  for (size_t i = 0; i < count; ++i)
+    abstained += outcomes[i].l2 <= 0;
+  AG_TRY(ag_text_append(text,
+                        "  %s: certified accuracy at L2 radius epsilon; no class for %zu of %zu "
+                        "images (abstentions)\n",
+                        job->attacks[attack].name, abstained, count));
+cleanup:
+  ag_release(&outcomes);
+  return status;
+}
+
 /* "none: clean 97.20 % of 500 images", from the first point that is done. */
 static ag_status append_heading(const ag_ledger *ledger, size_t model, ag_text *text)
 {
@@ -133,6 +158,8 @@ ag_status ag_report_table(const ag_ledger *ledger, ag_text *text)
       const size_t to = from + COLUMNS < epsilons ? from + COLUMNS : epsilons;
       AG_TRY(append_rows(ledger, model, from, to, &widest, text));
     }
+    for (size_t attack = 0; attack < plan->job->attack_count; ++attack)
+      AG_TRY(append_radii(ledger, model, attack, text));
   }
   if (widest.images > 0) {
     AG_TRY(ag_text_append(text, "\n95 %% Wilson intervals reach at most %.1f points away.\n",

@@ -22,6 +22,7 @@ struct ag_attacker {
   ag_attack_cost *costs;     /* [threads] */
   /* The part in hand. */
   size_t first, count; /* images of the test set */
+  size_t item;         /* of them, those that a thread takes at once */
   double epsilon;
   ag_outcome *outcomes;
   ag_details details;
@@ -117,9 +118,9 @@ cleanup:
 static ag_status run_shard(void *context, size_t item, size_t thread)
 {
   const ag_attacker *self = context;
-  const size_t begin = item * self->shard;
+  const size_t begin = item * self->item;
   return ag_evaluate_shard(self->evaluators[thread], &self->dataset->test, self->first + begin,
-                           ag_minimum(self->count - begin, self->shard), self->epsilon,
+                           ag_minimum(self->count - begin, self->item), self->epsilon,
                            self->outcomes + begin, &self->costs[thread]);
 }
 
@@ -131,7 +132,7 @@ static ag_status run_shards(ag_attacker *self, ag_attack_cost *cost)
   for (size_t i = 0; i < threads && status == AG_OK; ++i)
     status = ag_evaluator_collect(self->evaluators[i], &self->details);
   if (status != AG_OK) return status;
-  status = ag_pool_run(self->pool, ag_divide_up(self->count, self->shard), run_shard, NULL, self);
+  status = ag_pool_run(self->pool, ag_divide_up(self->count, self->item), run_shard, NULL, self);
   for (size_t i = 0; i < threads; ++i) {
     cost->gradients += self->costs[i].gradients;
     cost->forwards += self->costs[i].forwards;
@@ -145,18 +146,19 @@ void ag_attacker_run(ag_attacker *self)
   const ag_order_message *order = &self->desk->order.head;
   const ag_unit *unit = &self->plan->units[order->unit];
   const ag_point *point = &self->plan->points[unit->point];
-  const size_t images = ag_work_shard_images(self->plan, ag_pool_threads(self->pool));
+  const size_t images = ag_work_shard_images(self->plan, point, ag_pool_threads(self->pool));
   const size_t begin = order->first_shard * images;
   const double start = ag_clock_seconds();
   ag_report *report = self->desk->report;
   ag_desk_report_start(self->desk, AG_REPORT_PART, order->unit);
   report->first_shard = order->first_shard;
   report->first = (uint32_t)begin;
+  self->item = ag_work_shard_images(self->plan, point, 1);
   self->first = unit->first + begin;
   self->count = ag_minimum(unit->count - begin, order->shard_count * images);
   self->epsilon = self->plan->job->epsilons[point->epsilon].value;
   self->outcomes = ag_report_outcomes(report);
-  self->details = (ag_details){.form = &self->plan->models[point->model].details,
+  self->details = (ag_details){.form = ag_plan_details(self->plan, point),
                                .first = self->first,
                                .count = self->count,
                                .block = ag_report_details(report, self->count)};

@@ -1,6 +1,7 @@
 /* The models of a plan: their networks and their files. */
 #include "run/models.h"
 
+#include <stdio.h>
 #include <string.h>
 
 ag_status ag_model_path(const ag_plan *plan, size_t model, const char *folder, size_t size,
@@ -38,6 +39,25 @@ ag_status ag_model_write(const ag_session *session, size_t model, const ag_netwo
   AG_TRY(ag_model_save(network, path, session->job->model.kind->name, key));
 cleanup:
   return status;
+}
+
+/* Layers that cannot stretch anything are left out. Not to know the bounds is no failure. */
+void ag_model_tell_bounds(const ag_session *session, size_t model, const ag_network *network)
+{
+  char text[1024] = "";
+  size_t length = 0;
+  ag_penalty_wish wish;
+  ag_lipschitz_bounds bounds;
+  const ag_model_unit *unit = &session->plan->models[model];
+  if (!ag_defense_penalty(&session->job->defenses[unit->defense], &wish)) return;
+  if (ag_lipschitz_measure(network, &bounds) != AG_OK) return;
+  for (size_t i = 0; i < ag_network_layer_count(network); ++i) {
+    if (bounds.layers[i] == 1 || length >= sizeof text) continue;
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %.4g",
+                               length == 0 ? "" : ", ", ag_network_layer_name(network, i),
+                               bounds.layers[i]);
+  }
+  ag_log("%s  Lipschitz bounds in L2: %s; network %.4g", unit->name, text, bounds.network);
 }
 
 /* Loads a model's file into a network of its own; *digest: of what it holds. */

@@ -20,6 +20,7 @@ typedef struct teamwork {
   ag_trainer *trainer;
   ag_adversaries *adversaries; /* NULL but where the defense trains adversarially */
   ag_judges *judges;           /* likewise */
+  ag_penalty *penalty;         /* NULL but where the defense has one */
   ag_team team;
   double flops_per_image;
   double segment_start;
@@ -104,6 +105,17 @@ cleanup:
   return status;
 }
 
+static ag_status create_penalty(teamwork *self)
+{
+  const ag_job *job = self->session->job;
+  const ag_model_unit *unit = &self->session->plan->models[self->model];
+  ag_penalty_wish wish;
+  if (!ag_defense_penalty(&job->defenses[unit->defense], &wish) || wish.weight == 0) return AG_OK;
+  const ag_status status = ag_penalty_create(&wish, self->network, &self->penalty);
+  if (status == AG_OK) ag_trainer_penalise(self->trainer, self->penalty);
+  return status;
+}
+
 static ag_status create(teamwork *self, bool begins)
 {
   ag_status status = AG_OK;
@@ -117,6 +129,7 @@ static ag_status create(teamwork *self, bool begins)
   AG_TRY(ag_trainer_create(training, session->job->seeds[unit->seed], &session->dataset,
                            session->pool, self->network, &self->trainer));
   AG_TRY(create_adversaries(self));
+  AG_TRY(create_penalty(self));
   if (begins) AG_TRY(restore(self));
 cleanup:
   return status;
@@ -219,6 +232,7 @@ static void report_end(teamwork *self, ag_status status)
   ag_digest digest = {{0}};
   if (status == AG_OK) status = ag_network_digest(self->network, &digest);
   if (status == AG_OK) status = ag_model_write(session, self->model, self->network);
+  if (status == AG_OK) ag_model_tell_bounds(session, self->model, self->network);
   ag_desk_report_start(self->desk, AG_REPORT_MODEL, self->model);
   ag_desk_report_status(self->desk, status);
   self->desk->report->digest = digest;
@@ -297,5 +311,6 @@ void ag_teamwork_run(ag_desk *desk)
   ag_trainer_destroy(&self.trainer);
   ag_judges_destroy(&self.judges);
   ag_adversaries_destroy(&self.adversaries);
+  ag_penalty_destroy(&self.penalty);
   ag_network_destroy(&self.network);
 }

@@ -25,8 +25,7 @@ ag_status ag_ledger_details(const ag_ledger *ledger, size_t index, const ag_outc
   const ag_plan *plan = ledger->plan;
   const ag_job *job = plan->job;
   const ag_point *point = &plan->points[index];
-  *out =
-      (ag_point_details){.details = {.form = &plan->models[point->model].details, .count = count}};
+  *out = (ag_point_details){.details = {.form = ag_plan_details(plan, point), .count = count}};
   AG_TRY(ag_allocate(ag_details_bytes(&out->details), 1, &out->details.block));
   gather(ledger, point, out);
   ag_details_at(&job->attacks[point->attack], job->epsilons[point->epsilon].value, outcomes,

@@ -21,7 +21,7 @@ _Static_assert(AG_DETAILS == 5 && sizeof(details_head) == 152, "the journal's de
 
 static const ag_details_form *form_of(const ag_plan *plan, size_t unit)
 {
-  return &plan->models[plan->points[plan->units[unit].point].model].details;
+  return ag_plan_details(plan, &plan->points[plan->units[unit].point]);
 }
 
 /* As the plan wants them. */

@@ -40,6 +40,7 @@ struct ag_gradient_sum {
   atomic_size_t *done;   /* [layers] roots that are complete */
   bool *sent;            /* [layers] */
   ag_exchange *exchange;
+  ag_penalty *penalty; /* NULL: none */
   /* The batch in hand. */
   const ag_batch_plan *current;
   size_t factor_messages; /* of others: what was started when they were asked for */

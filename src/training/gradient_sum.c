@@ -14,6 +14,11 @@ ag_exchange *ag_gradient_sum_exchange(const ag_gradient_sum *self)
   return self->exchange;
 }
 
+void ag_gradient_sum_penalise(ag_gradient_sum *self, ag_penalty *penalty)
+{
+  self->penalty = penalty;
+}
+
 /* ---- while the batch is computed ---- */
 
 /* The message that brings a part's layer. */
@@ -161,7 +166,7 @@ static float *add_node(const ag_gradient_sum *self, size_t slice, ag_shard_range
 }
 
 /* A slice's sum, which a thread of the pool makes. */
-static const float *total_of(const ag_gradient_sum *self, size_t index, size_t thread)
+static float *total_of(const ag_gradient_sum *self, size_t index, size_t thread)
 {
   const ag_slice *slice = &self->partition.slices[index];
   const ag_shard_range all = {0, self->current->forest.shards};
@@ -179,7 +184,9 @@ static void add_slice(const ag_gradient_sum *self, size_t index, size_t thread)
   const ag_slice *slice = &self->partition.slices[index];
   self->squares[index] = 0;
   if (!ag_slice_is_own(slice, self->team->rank)) return;
-  self->totals[index] = total_of(self, index, thread);
+  float *total = total_of(self, index, thread);
+  if (self->penalty != NULL) ag_penalty_add(self->penalty, slice->offset, slice->floats, total);
+  self->totals[index] = total;
   if (!slice->averaged && (slice->rank != AG_EVERY_RANK || self->team->rank == 0)) {
     self->squares[index] = ag_gradient_squares(slice->floats, self->totals[index]);
   }
@@ -204,6 +211,23 @@ static void let_messages_pass(void *context)
   ag_exchange_progress(self->exchange);
 }
 
+static ag_status measure_penalty(void *context, size_t item, size_t thread)
+{
+  const ag_gradient_sum *self = context;
+  (void)thread;
+  ag_penalty_measure(self->penalty, item);
+  return AG_OK;
+}
+
+/* Every rank for itself: it takes less time than to tell the others. */
+static void settle_penalty(ag_gradient_sum *self)
+{
+  if (self->penalty == NULL) return;
+  (void)ag_pool_run(self->pool, ag_penalty_parts(self->penalty), measure_penalty, let_messages_pass,
+                    self);
+  ag_penalty_settle(self->penalty);
+}
+
 void ag_gradient_sum_complete(ag_gradient_sum *self, double *squares)
 {
   for (size_t layer = self->partition.layers; self->team->size > 1 && layer-- > 0;) {
@@ -214,6 +238,7 @@ void ag_gradient_sum_complete(ag_gradient_sum *self, double *squares)
   }
   const size_t summed = ag_partition_summed(&self->partition);
   self->squares = squares;
+  settle_penalty(self);
   /* Factors left early. While they are multiplied out, the last layers' part-sums arrive. */
   ag_exchange_wait_first(self->exchange, self->factor_messages);
   (void)ag_pool_run(self->pool, self->partition.slice_count - summed, add_factored,

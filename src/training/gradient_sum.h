@@ -26,6 +26,11 @@ const ag_partition *ag_gradient_sum_partition(const ag_gradient_sum *sum);
 /** Nothing is on its way in it between two batches. */
 ag_exchange *ag_gradient_sum_exchange(const ag_gradient_sum *sum);
 
+/** From now on the penalty's gradient is part of every batch's sum: added once, to a slice that is
+ *  added up, before its squares are taken, for the parameters that the network has in
+ *  ag_gradient_sum_complete, which must be all there. NULL, as it is at first: none. Borrowed. */
+void ag_gradient_sum_penalise(ag_gradient_sum *sum, ag_penalty *penalty);
+
 /** Tells a workspace which gradients are not to be computed in it: those made of factors. */
 void ag_gradient_sum_set_up(const ag_gradient_sum *sum, ag_workspace *workspace);
 

@@ -13,8 +13,9 @@ struct ag_stepper {
   ag_gradient_sum *gradients;
   ag_weights *weights;
   const ag_partition *partition;
-  float *velocity; /* like the network's block, as the average is */
-  float *average;  /* of the parameters; NULL: not wanted */
+  ag_penalty *penalty; /* NULL: none */
+  float *velocity;     /* like the network's block, as the average is */
+  float *average;      /* of the parameters; NULL: not wanted */
   /* The step in hand. */
   size_t images;
   float *block; /* the network's, while it is changed */
@@ -54,6 +55,11 @@ void ag_stepper_destroy(ag_stepper **out)
   ag_release(out);
 }
 
+void ag_stepper_penalise(ag_stepper *self, ag_penalty *penalty)
+{
+  self->penalty = penalty;
+}
+
 void ag_stepper_join(ag_stepper *self, const ag_team *team, ag_gradient_sum *gradients,
                      ag_weights *weights)
 {
@@ -61,6 +67,7 @@ void ag_stepper_join(ag_stepper *self, const ag_team *team, ag_gradient_sum *gra
   self->gradients = gradients;
   self->weights = weights;
   self->partition = ag_gradient_sum_partition(gradients);
+  ag_gradient_sum_penalise(gradients, self->penalty);
 }
 
 float *ag_stepper_velocity(const ag_stepper *self)

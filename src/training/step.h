@@ -14,6 +14,9 @@ typedef struct ag_stepper ag_stepper;
 ag_status ag_stepper_create(const ag_training *training, ag_pool *pool, ag_network *network,
                             ag_stepper **stepper);
 void ag_stepper_destroy(ag_stepper **stepper);
+/** What every step from now on goes down too: the gradient of a penalty (borrowed), which joins
+ * that of the images before it is clipped. Before ag_stepper_join. */
+void ag_stepper_penalise(ag_stepper *stepper, ag_penalty *penalty);
 /** The team that steps from now on, its gradients and its weights; borrowed. */
 void ag_stepper_join(ag_stepper *stepper, const ag_team *team, ag_gradient_sum *gradients,
                      ag_weights *weights);

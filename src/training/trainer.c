@@ -1,7 +1,6 @@
-/* Training one network over the ranks of a team, step by step.
- * A batch is cut into shards; each rank has a run of them, and of these each thread
- * (training/lanes.h). Their gradients are summed while they are computed (training/gradient_sum.h),
- * and a step follows (training/step.h). Between two steps it may all be left and taken up again. */
+/* Training over the ranks of a team, step by step: of a batch's shards each thread takes a run
+ * (training/lanes.h), their gradients are summed meanwhile (training/gradient_sum.h), and a step
+ * follows (training/step.h). Between two steps it may all be left and taken up again. */
 #include "training/lanes.h"
 #include "training/step.h"
 #include "training/tally.h"
@@ -101,6 +100,11 @@ ag_status ag_trainer_judge(ag_trainer *self, const ag_shard_judge *judge, bool k
   self->judges = true;
   if (!keeps_best) return AG_OK;
   return ag_allocate(ag_network_floats(self->network), sizeof(float), &self->best);
+}
+
+void ag_trainer_penalise(ag_trainer *self, ag_penalty *penalty)
+{
+  ag_stepper_penalise(self->stepper, penalty);
 }
 
 /* ---- teams and states ---- */

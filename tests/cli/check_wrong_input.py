@@ -34,6 +34,9 @@ WRONG_JOBS = [
     ("nothing to choose the best by", REST + "defenses: [{kind: adversarial-training}]\n"
      "dataset: {kind: synthetic, training_images: 100, validation_images: 0}\n",
      "'keep' is best"),
+    ("a certificate without noise", "attacks:\n- {kind: certify}\nepsilons: [0]\n",
+     "wrong.yaml:2: attack 'certify' certifies networks with noise on the pixels"),
+    ("a certificate of no draws", REST.replace("fgsm", "certify, n: 0"), "'n' is 0"),
     ("unknown instructions", REST + "kernels: {instructions: avx51}\n", "did you mean 'avx512'?"),
     ("a name that leaves the folder", REST + "defenses: [{kind: none, name: ../../x}]\n",
      "../../x"),

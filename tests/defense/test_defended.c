@@ -47,9 +47,9 @@ static void none_changes_no_layer(void **state)
 static void noise_goes_behind_the_layer_named(void **state)
 {
   (void)state;
-  static const char *const after[] = {"normalize", "conv1", "pool2", "dense1"};
+  static const char *const after[] = {"normalize", "conv1", "pool2", "dense1", "pixels"};
   const ag_entry model = small_model();
-  for (size_t a = 0; a < 4; ++a) {
+  for (size_t a = 0; a < 5; ++a) {
     ag_layer_list plain;
     ag_layer_list defended;
     ag_entry noise = entry_of("gaussian-noise");
@@ -62,7 +62,7 @@ static void noise_goes_behind_the_layer_named(void **state)
     size_t place = 0;
     while (strcmp(defended.layers[place].kind, "gaussian-noise") != 0)
       ++place;
-    assert_string_equal(defended.layers[place - 1].name, after[a]);
+    assert_string_equal(place == 0 ? "pixels" : defended.layers[place - 1].name, after[a]);
     assert_number_close(defended.layers[place].strength, 0.25, 0, 1e-15);
     for (size_t i = 0; i < plain.count; ++i) {
       const size_t now = i < place ? i : i + 1;

@@ -52,7 +52,7 @@ static void bounds(void **state)
   outcomes[9].linf = NAN;
   assert_int_equal(conclude(f, AG_GATE_BOUNDS)->verdict, AG_GATE_FAILED);
   free(f);
-  expect(start(), AG_GATE_BOUNDS, AG_GATE_NOT_APPLICABLE, "no point is complete");
+  expect(start(), AG_GATE_BOUNDS, AG_GATE_NOT_APPLICABLE, "no point of an attack is complete");
 }
 
 /* Of 100 images 16 are the fewest whose interval lies above a tenth: from 0.10095 on. */

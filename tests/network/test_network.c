@@ -38,6 +38,22 @@ static void layers_are_inserted_behind_others(void **state)
     assert_string_equal(list.layers[i + 1].kind, "dropout");
     assert_true(list.layers[i + 1].strength == 0.5);
   }
+  const char *const in_front[] = {"new", "first", "middle", "last"};
+  ag_layer_list list = build_list(three, 3);
+  assert_int_equal(ag_layer_list_insert_after(&list, "pixels", &added), AG_OK);
+  assert_names(&list, in_front, 4);
+}
+
+static void noise_on_the_pixels_is_seen(void **state)
+{
+  (void)state;
+  const ag_layer_description noise = {.kind = "gaussian-noise", .name = "new", .strength = 0.5};
+  ag_layer_list list = build_list(three, 3);
+  assert_true(ag_pixel_noise(&list.layers[0]) == 0);
+  assert_int_equal(ag_layer_list_insert_after(&list, "first", &noise), AG_OK);
+  assert_true(ag_pixel_noise(&list.layers[0]) == 0);
+  assert_int_equal(ag_layer_list_insert_after(&list, "pixels", &noise), AG_OK);
+  assert_true(ag_pixel_noise(&list.layers[0]) == 0.5);
 }
 
 static void unknown_places_are_refused(void **state)
@@ -50,6 +66,8 @@ static void unknown_places_are_refused(void **state)
   assert_message("no layer 'midle'", "did you mean 'middle'");
   assert_int_equal(ag_layer_list_insert_after(&list, "zzzzzzzzzz", &three[0]), AG_BAD_JOB);
   assert_string_equal(ag_message(), "the model has no layer 'zzzzzzzzzz'");
+  assert_int_equal(ag_layer_list_insert_after(&list, "pixel", &three[0]), AG_BAD_JOB);
+  assert_message("no layer 'pixel'", "did you mean 'pixels'");
   assert_names(&list, names, 3);
   assert_int_equal(ag_layer_list_insert_after(&empty, "first", &three[0]), AG_BAD_JOB);
 }
@@ -356,6 +374,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layers_are_inserted_behind_others),
+      cmocka_unit_test(noise_on_the_pixels_is_seen),
       cmocka_unit_test(unknown_places_are_refused),
       cmocka_unit_test(lists_are_full_at_their_maximum),
       cmocka_unit_test(shapes_that_do_not_fit_name_the_layer),

@@ -14,6 +14,7 @@
 /* What a job says beyond the least. */
 typedef struct more {
   const char *training, *attack, *defense, *sections;
+  const char *kind; /* of the defense, of a model with convolutions; NULL: none, of one without */
 } more;
 
 static const char *or_nothing(const char *text)
@@ -29,15 +30,16 @@ static ag_plan *make_plan(more said, ag_job **job)
            "seed: 7\n"
            "dataset: {kind: synthetic, training_images: 400, "
            "validation_images: 100, test_images: 300}\n"
-           "model: {kind: linear}\n"
+           "model: {kind: %s}\n"
            "training: {epochs: 3, shard: 16%s}\n"
-           "defenses: [{kind: none%s}]\n"
+           "defenses: [{kind: %s%s}]\n"
            "attacks: [{kind: pgd, steps: 5%s}]\n"
            "epsilons: [1/2]\n"
            "evaluation: {images: 100}\n"
            "%s",
-           or_nothing(said.training), or_nothing(said.defense), or_nothing(said.attack),
-           or_nothing(said.sections));
+           said.kind == NULL ? "linear" : "small", or_nothing(said.training),
+           said.kind == NULL ? "none" : said.kind, or_nothing(said.defense),
+           or_nothing(said.attack), or_nothing(said.sections));
   ag_plan *plan = NULL;
   if (ag_job_read(text, strlen(text), "job.yaml", job) != AG_OK) fail_msg("%s", ag_message());
   if (ag_plan_create(*job, NULL, &plan) != AG_OK) fail_msg("%s", ag_message());
@@ -83,6 +85,27 @@ static void a_norm_makes_other_attacks(void **state)
     ag_plan_destroy(&plans[i]);
     ag_job_destroy(&jobs[i]);
   }
+}
+
+/* Whether the model is that of adversarial training as it was before it had a penalty. */
+static void check_penalised(const char *said, bool same)
+{
+  static const char before[] = "bca6f9ce55bda2bd609c3340d75fa3cee735cb1f6803bdc03c2ee8e5013d30f5";
+  char text[AG_DIGEST_TEXT_SIZE];
+  ag_job *job = NULL;
+  ag_plan *plan = make_plan((more){.kind = "adversarial-training", .defense = said}, &job);
+  ag_digest_text(&plan->models[0].key, text);
+  if ((strcmp(text, before) == 0) != same) fail_msg("'%s' gives the model %s", said, text);
+  ag_plan_destroy(&plan);
+  ag_job_destroy(&job);
+}
+
+static void a_penalty_makes_another_model(void **state)
+{
+  (void)state;
+  check_penalised("", true);
+  check_penalised(", lipschitz: 0", true);
+  check_penalised(", lipschitz: 0.1", false);
 }
 
 static void used_they_make_another_model(void **state)
@@ -192,6 +215,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(unused_they_keep_finished_work),
       cmocka_unit_test(a_norm_makes_other_attacks),
+      cmocka_unit_test(a_penalty_makes_another_model),
       cmocka_unit_test(used_they_make_another_model),
       cmocka_unit_test(kernels_left_to_the_program_keep_finished_work),
       cmocka_unit_test(kernels_change_what_is_done_with_a_file),

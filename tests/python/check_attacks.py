@@ -3,9 +3,6 @@
 python3 check_attacks.py WRITE_CASE runs the program write_case in a temporary folder and compares
 what it writes; exit code 0 where both agree, 1 where they do not, 77 where h5py or PyTorch is not
 installed. An image whose margin is under 1e-4 on both sides may fall on one side alone.
-
-PyTorch computes in double here: in float the gradient of its cross-entropy is lost to rounding
-where an image is classified with confidence (softmax - 1 is 0), and its attacks go astray.
 """
 import pathlib
 import subprocess
@@ -16,6 +13,7 @@ sys.dont_write_bytecode = True  # not in the source tree
 try:
     import h5py
     import torch
+    from attacks import fgsm, margins, move_l2, move_linf, pgd
     from load_model import load_model
 except ImportError as missing:
     print(missing)
@@ -33,64 +31,18 @@ def read(group, name):
     return torch.tensor(group[name][()]).double()
 
 
-def margins(logits, labels):
-    """z_y - max of the others."""
-    rows = torch.arange(len(labels))
-    others = logits.clone()
-    others[rows, labels] = -torch.inf
-    return logits[rows, labels] - others.max(dim=1).values
-
-
-def gradient(network, images, labels):
-    images = images.clone().requires_grad_()
-    logits = network(images)
-    loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
-    return logits.detach(), torch.autograd.grad(loss, images)[0]
-
-
-def move_linf(images, clean, slope, length, epsilon):
-    images = images + length * slope.sign()
-    return torch.clamp(torch.clamp(images, clean - epsilon, clean + epsilon), 0, 1)
-
-
-def lengths(images):
-    return images.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-
-
-def move_l2(images, clean, slope, length, epsilon):
-    way = images + length * slope / lengths(slope) - clean
-    return torch.clamp(clean + way * torch.clamp(epsilon / lengths(way), max=1), 0, 1)
-
-
-def fgsm(network, images, labels, epsilon, move):
-    slope = gradient(network, images, labels)[1]
-    return move(images, images, slope, epsilon, epsilon)
-
-
-def pgd(network, images, labels, epsilon, move):
-    """From the image itself; the iterate with the lowest margin, and the fallen do not move on."""
-    worst, least = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
-    x = images
-    for _ in range(STEPS + 1):
-        logits, slope = gradient(network, x, labels)
-        margin = margins(logits, labels)
-        lower = (margin < least) & (least >= 0)
-        worst[lower], least[lower] = x[lower], margin[lower]
-        x = move(x, images, slope, 2.5 * epsilon / STEPS, epsilon)
-    return worst
-
-
 def compare(case, name, network, images, labels):
     """One attack at one epsilon, on the images that are classified correctly."""
     group = {key: read(case[name], key) for key in case[name]}
     kind, norm, _ = name.split("-")
-    attack = {"fgsm": fgsm, "pgd": pgd}[kind]
     move = {"linf": move_linf, "l2": move_l2}[norm]
+    options = {"fgsm": {}, "pgd": {"steps": STEPS}}[kind]
+    attack = {"fgsm": fgsm, "pgd": pgd}[kind]
     clean = margins(network(images).detach(), labels)
     correct = (clean > 0) & (group["clean_margin"] > 0)
     check(torch.allclose(clean, group["clean_margin"], TOLERANCE, TOLERANCE), "clean margins")
     epsilon = float(group["epsilon"])
-    attacked = attack(network, images[correct], labels[correct], epsilon, move)
+    attacked = attack(network, images[correct], labels[correct], epsilon, move=move, **options)
     theirs = margins(network(attacked).detach(), labels[correct])
     ours, prediction = group["margin"][correct], group["prediction"][correct]
     fallen, expected = prediction != labels[correct], theirs < 0

@@ -88,6 +88,24 @@ static void table_shows_accuracies(void **state)
   stop(&f);
 }
 
+/* Where radii were sought, the table says so, and of how many images there is none: image 0. */
+static void table_tells_radii_from_attacks(void **state)
+{
+  (void)state;
+  fixture f = start();
+  ag_entry_start(&f.small->attacks[1], ag_kind_find(ag_attack_table, "certify"));
+  fill(&f);
+  assert_int_equal(ag_report_table(f.ledger, &f.text), AG_OK);
+  const char *model = line(&f, "none-seed1: clean 80.00 % of 5 images\n");
+  assert_line(&f, model, "  certify: ",
+              "  certify: certified accuracy at L2 radius epsilon; no class for 1 of 5 images "
+              "(abstentions)");
+  assert_null(strstr(f.text.bytes, "  fgsm: "));
+  model = line(&f, "none-seed7: ");
+  assert_null(strstr(model, "  certify: ")); /* nothing is done */
+  stop(&f);
+}
+
 static void table_shows_what_failed_and_what_is_missing(void **state)
 {
   (void)state;
@@ -144,7 +162,9 @@ static void gates_tell_failures_first(void **state)
       " epsilon of 0.5 or more in Linf\n"
       "  -       gradients are not zero: no attack asked for gradients, or it was not noted\n"
       "  -       a black-box attack is not stronger than a white-box one: no attacks without"
-      " gradients and of 5 or more at one epsilon\n");
+      " gradients and of 5 or more at one epsilon\n"
+      "  -       certified accuracy is not above that under attack: no certificate and no attack in"
+      " L2 at one epsilon\n");
   stop(&f);
 }
 
@@ -196,6 +216,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(table_shows_accuracies),
+      cmocka_unit_test(table_tells_radii_from_attacks),
       cmocka_unit_test(table_shows_what_failed_and_what_is_missing),
       cmocka_unit_test(table_says_how_sure_it_is),
       cmocka_unit_test(gates_tell_failures_first),

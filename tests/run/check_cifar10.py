@@ -2,13 +2,14 @@
 """check_cifar10.py ADVGRID SOURCE: two thousand images of CIFAR-10 through `run -d`. Exit code 77
 where the data is neither in ADVGRID_CIFAR10 nor in ../shared/data beside the source tree."""
 import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import check, job, main, require, rows
 
-require("h5py")
+require("h5py", "torch", "yaml")
 import h5py
 
 PLACES = [os.environ.get("ADVGRID_CIFAR10", ""),
@@ -49,4 +50,18 @@ def same_images_by_the_job(program):
     check(len(keys) == 1, f"keys {keys}")
 
 
-main([learns_and_falls, same_images_by_the_job])
+def falls_in_pytorch(program):
+    """A network without noise and one with it, attacked by PyTorch too."""
+    text = job(training_images=2000, epochs=1, images=60, block=60, epsilons="[4/255]",
+               defenses="[{kind: none}, {kind: gaussian-noise, sigma: 0.05, draws: 4}]",
+               attacks="[{kind: fgsm}, {kind: pgd, steps: 5, random_start: false}]")
+    out = program.path("attacked")
+    program.run("run", program.write("attacked.yaml", text), "-d", FOLDER, "-o", out)
+    script = os.path.join(sys.argv[2], "tests", "python", "check_run.py")
+    done = subprocess.run([sys.executable, script, out, FOLDER, "60"], capture_output=True,
+                          text=True, check=False)
+    check(done.returncode == 0, done.stdout + done.stderr)
+    check(done.stdout.count(" in PyTorch") == 4, done.stdout)
+
+
+main([learns_and_falls, same_images_by_the_job, falls_in_pytorch])

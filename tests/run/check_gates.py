@@ -14,7 +14,8 @@ import h5py
 GATES = ("epsilon 0 equals clean", "perturbations are within bounds",
          "accuracy does not rise with epsilon", "more steps or restarts do not help the defense",
          "one step is not stronger than many", "a large epsilon brings accuracy near 0",
-         "gradients are not zero", "a black-box attack is not stronger than a white-box one")
+         "gradients are not zero", "a black-box attack is not stronger than a white-box one",
+         "certified accuracy is not above that under attack")
 ATTACKS = ("{kind: fgsm}", "{kind: pgd, steps: 5}", "{kind: pgd, name: more, steps: 5, restarts: 2}",
            "{kind: uniform, draws: 3}")
 # Five steps that lead nowhere: FGSM finds more, and at epsilon 0.5 nearly all images stand.
@@ -57,7 +58,7 @@ def all_pass_on_any_ranks(program):
         check(found == want, f"on {ranks} ranks {found}\nexpected {want}")
         check_shown(found, result.out)
     check(tuple(row[0] for row in want) == GATES, f"the gates are {want}")
-    check(all(row[1] == "passed" for row in want), f"{want}")
+    check(all(row[1] == "passed" for row in want[:-1]), f"{want}")  # there are no certificates
     check_shown(want, program.run("status", program.path("on-2-1")).out)
 
 

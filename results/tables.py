@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The tables of results/NAME/README.md: what a run came to, beside what the paper reports.
+
+python3 results/tables.py writes the part between the two marks of each README anew from the
+results.h5 beside it; with --check it writes nothing, and exits with 1 where one is not as it would
+be. Exit code 77 where h5py is not installed.
+"""
+import pathlib
+import sys
+
+try:
+    import h5py
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+HERE = pathlib.Path(__file__).parent
+BEGIN, END = "<!-- made by results/tables.py -->\n", "<!-- to here -->\n"
+
+# The paper's table 1, in % of the images that are classified correctly without an attack.
+TABLE_1 = {"fgsm": {0.001: 84.61, 0.01: 54.05, 0.05: 22.00, 0.1: 21.74, 0.3: 20.57, 0.5: 13.77},
+           "pgd-20": {0.001: 27.75, 0.01: 12.47, 0.05: 7.71, 0.1: 7.75, 0.3: 7.79, 0.5: 7.89}}
+# Its table 2; what it calls adversarial training against an attack is at each column's epsilon.
+TABLE_2 = {("fgsm", "none"): (47.95, 7.31), ("fgsm", "at-fgsm"): (68.53, 43.15),
+           ("fgsm", "at-pgd"): (68.74, 16.92), ("pgd-20", "none"): (57.99, 0),
+           ("pgd-20", "at-fgsm"): (88.32, 3.55), ("pgd-20", "at-pgd"): (91.28, 13.33)}
+
+
+def wilson(successes, trials):
+    z = 1.959963984540054
+    p, scale = successes / trials, 1 + z * z / trials
+    centre = (p + z * z / (2 * trials)) / scale
+    half = z / scale * (p * (1 - p) / trials + z * z / (4 * trials * trials)) ** 0.5
+    return max(centre - half, 0), min(centre + half, 1)
+
+
+def percent(successes, trials):
+    low, high = wilson(int(successes), int(trials))
+    return f"{100 * successes / trials:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def read(name):
+    """The rows of a run, by (defense, attack, epsilon)."""
+    with h5py.File(HERE / name / "results.h5") as file:
+        return {(row["defense"].decode(), row["attack"].decode(), round(float(row["epsilon"]), 9)):
+                row for row in file["results"][()]}
+
+
+def markdown(head, lines):
+    rule = ["---"] * len(head)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *lines))
+
+
+def table1(name):
+    rows = read(name)
+    attacks = list(dict.fromkeys(attack for _, attack, _ in rows))
+    head = ["epsilon"]
+    for attack in attacks:
+        head += [f"{attack}, paper"] * (attack in TABLE_1) + [f"{attack}, here"]
+    lines = []
+    for epsilon in sorted({epsilon for _, _, epsilon in rows}):
+        line = [f"{epsilon:g}"]
+        for attack in attacks:
+            row = rows["none", attack, epsilon]
+            if attack in TABLE_1:
+                line.append(f"{TABLE_1[attack][epsilon]:.2f}")
+            line.append(percent(row["robust_correct"], row["clean_correct"]))
+        lines.append(line)
+    row = next(iter(rows.values()))
+    return (f"{row['clean_correct']} of {row['images']} images are classified correctly without an "
+            "attack; the table has the share of them, in %, that still is, with Wilson's 95 % "
+            "interval.\n\n" + markdown(head, lines))
+
+
+def table2(name):
+    """Defenses are named after what they are and the epsilon that they are trained at."""
+    rows = read(name)
+    defenses = list(dict.fromkeys(defense for defense, _, _ in rows))
+    kinds = list(dict.fromkeys(name.rpartition("-0.")[0] or name for name in defenses))
+    head, lines = ["attack", "defense"], []
+    for epsilon in (0.01, 0.05):
+        head += [f"{epsilon}, paper", f"{epsilon}, of the correct", f"{epsilon}, of all",
+                 f"{epsilon}, clean"]
+    for attack in ("fgsm", "pgd-20"):
+        for kind in kinds:
+            line = [attack, kind]
+            for column, epsilon in enumerate((0.01, 0.05)):
+                own = kind if kind in defenses else f"{kind}-{epsilon}"
+                row = rows[own, attack, epsilon]
+                paper = TABLE_2.get((attack, kind))
+                line += [f"{paper[column]:.2f}" if paper else "",
+                         percent(row["robust_correct"], row["clean_correct"]),
+                         percent(row["robust_correct"], row["images"]),
+                         f"{100 * row['clean_accuracy']:.2f}"]
+            lines.append(line)
+    return ("Accuracies in %, with Wilson's 95 % interval, of models that are trained at the "
+            "epsilon of their column.\n\n" + markdown(head, lines))
+
+
+def main(check):
+    different = []
+    for name, made in (("table1", table1), ("table2", table2)):
+        path = HERE / name / "README.md"
+        if not path.exists():
+            continue
+        text = path.read_text()
+        before, _, rest = text.partition(BEGIN)
+        after = rest.partition(END)[2]
+        renewed = before + BEGIN + "\n" + made(name) + "\n" + END + after
+        if renewed != text:
+            different.append(str(path))
+            if not check:
+                path.write_text(renewed)
+    if check and different:
+        sys.exit(f"tables.py: {', '.join(different)} is not what results.h5 says")
+
+
+main("--check" in sys.argv[1:])

@@ -1,0 +1,199 @@
+"""The models of a finished run, attacked by an independent implementation in PyTorch.
+
+python3 check_run.py RUN_FOLDER CIFAR_FOLDER [IMAGES] takes models/*.h5 and results.h5 of a run on
+CIFAR-10 and, on the first 300 images or so many, holds against them
+
+  - every model's clean predictions and margins;
+  - of networks that draw nothing, the images that fall to FGSM and to PGD from the image itself:
+    the same ones, but for those whose margin is under 1e-4 here and there;
+  - where the network or the start is random, the robust accuracy under the same attack with
+    PyTorch's own draws: within the Wilson interval of what the run has.
+
+Exit code 0 where all agree, 1 where something does not or nothing can be compared, 77 where h5py,
+PyTorch or PyYAML is not installed. Attacks that PyTorch has no part of here are left out, and so is
+what is classified by anything but logits.
+"""
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True  # not in the source tree
+try:
+    import h5py
+    import numpy
+    import torch
+    import yaml
+    from attacks import fgsm, margins, move_l2, move_linf, pgd
+    from load_model import load_model
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+POOLS = {"base": ("conv2", "conv4", "conv6"), "base-norm": ("conv2", "conv4", "conv6"),
+         "small": ("conv1", "conv2")}
+TOLERANCE, TOGETHER = 1e-4, 100
+
+
+class Noise(torch.nn.Module):
+    def __init__(self, sigma):
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x):
+        return x + self.sigma * torch.randn_like(x)
+
+
+class Failures(list):
+    def check(self, condition, text):
+        if not condition:
+            print(f"  differs: {text}")
+            self.append(text)
+
+
+def read_cifar10(folder):
+    records = numpy.fromfile(folder / "test_batch.bin", numpy.uint8).reshape(-1, 3073)
+    images = torch.from_numpy(records[:, 1:].copy()).view(-1, 3, 32, 32).double() / 255
+    return images, torch.from_numpy(records[:, 0].copy()).long()
+
+
+def load(path, defense):
+    """The network, and its draws: of a verdict, of an attack; none where nothing is random."""
+    with h5py.File(path) as file:
+        pools = POOLS[file.attrs["architecture"]]
+    network = load_model(path, pools).double()
+    sigma = float(defense.get("sigma", 0))
+    if sigma == 0:
+        return network, None
+    layers = list(network)
+    word, number = defense["after"][:-1], int(defense["after"][-1])
+    kind = {"conv": torch.nn.Conv2d, "dense": torch.nn.Linear}[word]
+    places = [place for place, layer in enumerate(layers) if isinstance(layer, kind)]
+    layers.insert(places[number - 1] + 1, Noise(sigma))
+    draws = int(defense["draws"])
+    attack = draws if defense["attack_draws"] == "auto" else int(defense["attack_draws"])
+    return torch.nn.Sequential(*layers).eval(), (draws, attack)
+
+
+def verdict(network, images, draws):
+    """Mean logits; by parts, as double precision takes memory."""
+    with torch.no_grad():
+        return torch.cat([sum(network(part) for _ in range(draws)) / draws
+                          for part in images.split(TOGETHER)])
+
+
+def attack_images(network, attack, epsilon, images, labels, draws):
+    """None where PyTorch has no such attack here."""
+    move = move_l2 if attack.get("norm") == "l2" else move_linf
+    made = []
+    for part, own in zip(images.split(TOGETHER), labels.split(TOGETHER)):
+        if attack["kind"] == "fgsm":
+            made.append(fgsm(network, part, own, epsilon, move, draws))
+            continue
+        start = None
+        if attack["random_start"]:
+            start = (part + epsilon * (2 * torch.rand_like(part) - 1)).clamp(0, 1)
+        size = attack.get("step_size", "auto")
+        length = None if size == "auto" else fraction(size)
+        made.append(pgd(network, part, own, epsilon, int(attack["steps"]), length, move, draws,
+                        start))
+    return torch.cat(made) if made else images
+
+
+def fraction(text):
+    top, _, bottom = str(text).partition("/")
+    return float(top) / float(bottom or 1)
+
+
+def can_attack(attack):
+    linf = attack.get("norm", "linf") == "linf"
+    return attack["kind"] == "fgsm" or (attack["kind"] == "pgd" and attack["restarts"] == 1 and
+                                        (linf or not attack["random_start"]))
+
+
+def wilson(successes, trials):
+    z = 1.959963984540054
+    p, scale = successes / trials, 1 + z * z / trials
+    centre = (p + z * z / (2 * trials)) / scale
+    half = z / scale * (p * (1 - p) / trials + z * z / (4 * trials * trials)) ** 0.5
+    return centre - half, centre + half
+
+
+def compare_clean(name, network, draws, sample, images, labels, failures):
+    margin = margins(verdict(network, images, draws[0] if draws else 1), labels).numpy()
+    stored = sample["clean_margin"]
+    if draws:
+        agree = ((margin > 0) == (stored > 0)).mean()
+        print(f"{name}: {agree:.1%} of {len(images)} clean verdicts are the same")
+        failures.check(agree > 0.95, f"{name}: clean verdicts")
+        return
+    off = numpy.abs(margin - stored)
+    wrong = ((margin > 0) != (stored > 0)) & (numpy.abs(margin) >= TOLERANCE)
+    print(f"{name}: {len(images)} clean images, margins differ by at most {off.max():.2g}, "
+          f"{wrong.sum()} verdicts differ")
+    failures.check(not (off > TOLERANCE * (1 + numpy.abs(margin))).any() and not wrong.any(),
+                   f"{name}: clean margins")
+
+
+def compare_attacked(row, attack, network, draws, sample, images, labels, failures):
+    correct = torch.from_numpy(sample["clean_margin"] > 0)
+    epsilon, what = float(row["epsilon"]), f"{row['attack'].decode()} at {row['epsilon']:.4g}"
+    made = attack_images(network, attack, epsilon, images[correct], labels[correct],
+                         draws[1] if draws else 1)
+    theirs = margins(verdict(network, made, draws[0] if draws else 1), labels[correct]).numpy()
+    ours = sample["margin"][correct.numpy()]
+    stand, expected = (ours >= 0).sum(), (theirs >= 0).sum()
+    if draws or attack.get("random_start", False):
+        low, high = wilson(stand, len(images))
+        print(f"  {what}: {stand / len(images):.2%} stand here, {low:.2%} to {high:.2%}; "
+              f"{expected / len(images):.2%} in PyTorch")
+        failures.check(low <= expected / len(images) <= high, what)
+        return
+    near = numpy.maximum(numpy.abs(ours), numpy.abs(theirs)) < TOLERANCE
+    differ = ((ours < 0) != (theirs < 0)) & ~near
+    print(f"  {what}: {stand / len(images):.2%} stand here, {expected / len(images):.2%} in "
+          f"PyTorch; {differ.sum()} of {len(ours)} images differ")
+    places = numpy.flatnonzero(correct.numpy())[differ]
+    failures.check(not differ.any(), f"{what}: images {places.tolist()}, margins here "
+                   f"{ours[differ]}, in PyTorch {theirs[differ]}")
+
+
+def compare_model(name, path, defense, file, attacks, images, labels, failures):
+    network, draws = load(path, defense)
+    rows = [row for row in file["results"][()] if row["defense"].decode() == name]
+    torch.manual_seed(1)
+    for place, row in enumerate(rows):
+        stored = file["samples"][row["key"].decode()]
+        sample = {key: stored[key][:len(images)] for key in ("index", "label", "clean_margin",
+                                                             "margin")}
+        index = torch.from_numpy(sample["index"].astype(int))
+        if (labels[index].numpy() != sample["label"]).any():
+            sys.exit(f"check_run: {name}: labels are not those of CIFAR-10's test images")
+        if place == 0:
+            compare_clean(name, network, draws, sample, images[index], labels[index], failures)
+        attack = attacks[row["attack"].decode()]
+        if can_attack(attack):
+            compare_attacked(row, attack, network, draws, sample, images[index], labels[index],
+                             failures)
+    return len(rows)
+
+
+def main(run, cifar10, count):
+    images, labels = read_cifar10(cifar10)
+    compared, failures = 0, Failures()
+    with h5py.File(run / "results.h5") as file:
+        job = yaml.safe_load(file.attrs["job"])
+        attacks = {attack.get("name", attack["kind"]): attack for attack in job["attacks"]}
+        for defense in job["defenses"]:
+            name = defense.get("name", defense["kind"])
+            path = run / "models" / f"{name}.h5"
+            if defense["kind"] == "latent" or not path.exists():
+                print(f"{name}: left out")
+                continue
+            compared += compare_model(name, path, defense, file, attacks, images[:count],
+                                      labels[:count], failures)
+    if compared == 0:
+        sys.exit("check_run: no model of this run can be compared")
+    sys.exit(f"check_run: {len(failures)} points differ" if failures else 0)
+
+
+main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),
+     int(sys.argv[3]) if len(sys.argv) > 3 else 300)
