@@ -154,6 +154,10 @@ ag_norm ag_attack_norm(const ag_entry *entry);
 const char *ag_attack_source(const ag_entry *entry);
 /** Whether what it does depends on epsilon. */
 bool ag_attack_takes_epsilon(const ag_entry *entry);
+/** Draws of a random network whose mean, of logits and gradients, it follows (expectation over
+ *  transformation, Athalye et al. 2018, arXiv:1802.00420, section 3.2): its option
+ *  expectation_draws. 0: as many as a prediction takes. */
+size_t ag_attack_draws(const ag_entry *entry);
 /** What it may do at that epsilon. */
 ag_threat ag_attack_threat(const ag_entry *entry, double epsilon);
 

@@ -12,6 +12,7 @@ typedef struct ag_draws {
   size_t verdict; /* for a prediction */
   size_t attack;  /* for what an attack is told: the mean of so many, logits and gradients alike */
   bool majority;  /* a prediction is what most draws say; else the class of their mean logits */
+  bool random;    /* passes differ at all; else there is one of each */
 } ag_draws;
 
 /* How a network is trained adversarially (Madry et al. 2018, arXiv:1706.06083, eq. 2.1):
@@ -242,6 +243,9 @@ typedef struct ag_verdict_events {
 /** From now on calls of the target at AG_VERDICT_STEP report each draw of theirs; events: copied,
  *  their context borrowed. */
 void ag_defended_watch(ag_defended *defended, const ag_verdict_events *events);
+/** From now on an attack is told the mean over so many draws, those of ag_attack_draws; 0, or where
+ * nothing is random: over as many as it was. */
+void ag_defended_expect(ag_defended *defended, size_t draws);
 /** Passes that one call of the target makes over each image: those of the defense, or one each
  * where the network is not random. */
 ag_draws ag_defended_draws(const ag_defended *defended);

@@ -43,6 +43,7 @@ static const ag_option options[] = {
      .type = AG_OPTION_FLAG,
      .initial = "true",
      .help = "leave a c whose loss has not fallen in a tenth of the iterations"},
+    AG_EXPECTATION_OPTION,
     {0},
 };
 

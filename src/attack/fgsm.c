@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+static const ag_option options[] = {AG_EXPECTATION_OPTION, {0}};
+
 static size_t scratch_floats(const ag_settings *settings, const ag_target *target)
 {
   (void)settings;
@@ -32,7 +34,9 @@ static void run(ag_attack_call *call)
 }
 
 const ag_attack ag_attack_fgsm = {
-    .kind = {.name = "fgsm", .help = "one step of epsilon along the gradient's sign"},
+    .kind = {.name = "fgsm",
+             .help = "one step of epsilon along the gradient's sign",
+             .options = options},
     .scratch_floats = scratch_floats,
     .cost = cost,
     .run = run,

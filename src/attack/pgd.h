@@ -2,7 +2,7 @@
 #ifndef ADVGRID_ATTACK_PGD_H
 #define ADVGRID_ATTACK_PGD_H
 
-#include "advgrid/attack.h"
+#include "attack/attack.h"
 
 extern const char *const ag_pgd_norms[];
 
@@ -29,10 +29,13 @@ extern const char *const ag_pgd_norms[];
        .type = AG_OPTION_FLAG,                                                \
        .initial = "true",                                                     \
        .help = "start uniformly in the ball, not at the image"},              \
-  {                                                                           \
-    .name = "norm", .type = AG_OPTION_WORD, .late = true, .initial = "linf",  \
-    .words = ag_pgd_norms, .help = "the norm of epsilon and of a step"        \
-  }
+      {.name = "norm",                                                        \
+       .type = AG_OPTION_WORD,                                                \
+       .late = true,                                                          \
+       .initial = "linf",                                                     \
+       .words = ag_pgd_norms,                                                 \
+       .help = "the norm of epsilon and of a step"},                          \
+      AG_EXPECTATION_OPTION
 
 ag_norm ag_pgd_norm(const ag_settings *settings);
 size_t ag_pgd_scratch_floats(const ag_settings *settings, const ag_target *target);

@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
+
+const char *const ag_attack_as_many[] = {"auto", NULL};
 
 static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd,     &ag_attack_uniform,
                                         &ag_attack_cw,   &ag_attack_certify, &ag_attack_transfer};
@@ -40,4 +43,13 @@ ag_threat ag_attack_threat(const ag_entry *entry, double epsilon)
 {
   return (ag_threat){.epsilon = ag_attack_takes_epsilon(entry) ? (float)epsilon : INFINITY,
                      .norm = ag_attack_norm(entry)};
+}
+
+size_t ag_attack_draws(const ag_entry *entry)
+{
+  static const char name[] = "expectation_draws";
+  const ag_option *option = entry->kind->options;
+  while (option != NULL && option->name != NULL && strcmp(option->name, name) != 0)
+    ++option;
+  return option == NULL || option->name == NULL ? 0 : ag_settings_count(&entry->settings, name);
 }

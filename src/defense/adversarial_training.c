@@ -61,7 +61,7 @@ static ag_status change_layers(const ag_settings *settings, ag_layer_list *layer
 
 static ag_draws draws(const ag_settings *settings)
 {
-  return is_noisy(settings) ? ag_noise_draws(settings) : (ag_draws){1, 1, false};
+  return is_noisy(settings) ? ag_noise_draws(settings) : (ag_draws){1, 1, false, false};
 }
 
 static bool adversarial(const ag_settings *settings, ag_adversarial *how)

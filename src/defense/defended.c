@@ -16,7 +16,7 @@ struct ag_defended {
   bool neighbours_attacked;
   float *dlogits;         /* [capacity, stride] */
   float *distances;       /* [capacity, stride]; NULL without neighbours */
-  float *draw_gradients;  /* [capacity, shape]; NULL where an attack's call is one draw */
+  float *draw_gradients;  /* [capacity, shape]; NULL where nothing is random */
   uint32_t *draw_numbers; /* [capacity] of single draws */
   ag_verdict_events events;
   ag_target target;
@@ -191,7 +191,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
   defended->network = network;
   defended->seed = seed;
   defended->draws = ag_network_is_random(network) ? ag_defense_draws(defense)
-                                                  : (ag_draws){1, 1, false};
+                                                  : (ag_draws){1, 1, false, false};
   defended->target = (ag_target){
       .shape = ag_network_input(network),
       .classes = ag_network_classes(network),
@@ -205,7 +205,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
   };
   AG_TRY(ag_workspace_create(network, capacity, &defended->workspace));
   AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->dlogits));
-  if (defended->draws.attack > 1) {
+  if (ag_network_is_random(network)) {
     AG_TRY(ag_allocate(capacity * ag_shape_floats(defended->target.shape), sizeof(float),
                        &defended->draw_gradients));
   }
@@ -233,10 +233,11 @@ size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, siz
 {
   ag_neighbours_wish wish;
   const size_t stride = ag_network_logit_stride(network);
-  const bool draws = ag_network_is_random(network) && ag_defense_draws(defense).attack > 1;
   size_t floats = capacity * stride;
   size_t bytes = ag_workspace_bytes(network, capacity) + capacity * sizeof(uint32_t);
-  if (draws) floats += capacity * ag_shape_floats(ag_network_input(network));
+  if (ag_network_is_random(network)) {
+    floats += capacity * ag_shape_floats(ag_network_input(network));
+  }
   if (ag_defense_neighbours(defense, &wish)) {
     floats += capacity * stride;
     bytes += ag_neighbours_bytes(&wish, network, capacity);
@@ -252,6 +253,11 @@ void ag_defended_listen(ag_defended *defended, const ag_pass_events *events)
 void ag_defended_watch(ag_defended *defended, const ag_verdict_events *events)
 {
   defended->events = *events;
+}
+
+void ag_defended_expect(ag_defended *defended, size_t draws)
+{
+  if (draws > 0 && ag_network_is_random(defended->network)) defended->draws.attack = draws;
 }
 
 ag_draws ag_defended_draws(const ag_defended *defended)

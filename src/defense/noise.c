@@ -5,7 +5,6 @@
 #include <string.h>
 
 const char *const ag_noise_votes[] = {"mean", "majority", NULL};
-const char *const ag_noise_as_many[] = {"auto", NULL};
 
 ag_status ag_noise_insert(const ag_settings *settings, ag_layer_list *layers)
 {
@@ -19,9 +18,9 @@ ag_status ag_noise_insert(const ag_settings *settings, ag_layer_list *layers)
 
 ag_draws ag_noise_draws(const ag_settings *settings)
 {
-  const size_t verdict = ag_settings_count(settings, "draws");
-  const size_t attack = ag_settings_count(settings, "attack_draws");
-  return (ag_draws){.verdict = verdict,
-                    .attack = attack > 0 ? attack : verdict,
-                    .majority = strcmp(ag_settings_word(settings, "vote"), "majority") == 0};
+  const size_t draws = ag_settings_count(settings, "draws");
+  return (ag_draws){.verdict = draws,
+                    .attack = draws,
+                    .majority = strcmp(ag_settings_word(settings, "vote"), "majority") == 0,
+                    .random = true};
 }

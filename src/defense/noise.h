@@ -4,11 +4,10 @@
 
 #include "advgrid/defense.h"
 
-/* What `vote` may be, and the word for as many draws as a prediction takes. */
+/* What `vote` may be. */
 extern const char *const ag_noise_votes[];
-extern const char *const ag_noise_as_many[];
 
-/* Three options, for the list of a defense that has `after` and `sigma` too. */
+/* Two options, for the list of a defense that has `after` and `sigma` too. */
 #define AG_NOISE_DRAW_OPTIONS                                                              \
   {.name = "draws",                                                                        \
    .type = AG_OPTION_COUNT,                                                                \
@@ -16,15 +15,6 @@ extern const char *const ag_noise_as_many[];
    .minimum = 1,                                                                           \
    .maximum = 10000,                                                                       \
    .help = "passes that make a prediction"},                                               \
-      {.name = "attack_draws",                                                             \
-       .type = AG_OPTION_COUNT,                                                            \
-       .late = true,                                                                       \
-       .initial = "auto",                                                                  \
-       .minimum = 1,                                                                       \
-       .maximum = 10000,                                                                   \
-       .words = ag_noise_as_many,                                                          \
-       .help = "passes whose mean gradient an attack follows; auto: as many as a "         \
-               "prediction takes"},                                                        \
   {                                                                                        \
     .name = "vote", .type = AG_OPTION_WORD, .late = true, .initial = "mean",               \
     .words = ag_noise_votes,                                                               \
@@ -34,7 +24,7 @@ extern const char *const ag_noise_as_many[];
 /** Inserts the layer noise1 of deviation `sigma` behind the layer `after`, or the pixels. Fails
  *  with AG_BAD_JOB. */
 ag_status ag_noise_insert(const ag_settings *settings, ag_layer_list *layers);
-/** What the three options come to. */
+/** What the two options come to. */
 ag_draws ag_noise_draws(const ag_settings *settings);
 
 #endif

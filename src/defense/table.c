@@ -87,5 +87,5 @@ cleanup:
 ag_draws ag_defense_draws(const ag_entry *defense)
 {
   const ag_defense *row = ag_defense_of(defense);
-  return row->draws == NULL ? (ag_draws){1, 1, false} : row->draws(&defense->settings);
+  return row->draws == NULL ? (ag_draws){1, 1, false, false} : row->draws(&defense->settings);
 }

@@ -101,6 +101,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   evaluator->network = network;
   evaluator->seed = seed;
   AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
+  ag_defended_expect(evaluator->defended, ag_attack_draws(attack));
   const ag_target *target = ag_defended_target(evaluator->defended);
   const size_t floats = ag_shape_floats(target->shape);
   evaluator->attacked = evaluator->defended;
@@ -154,6 +155,7 @@ ag_status ag_evaluator_attack_from(ag_evaluator *evaluator, const ag_entry *defe
   const ag_status status = ag_defended_create(defense, network, training, target->capacity,
                                               evaluator->seed, &evaluator->source);
   if (status != AG_OK) return status;
+  ag_defended_expect(evaluator->source, ag_attack_draws(evaluator->attack));
   evaluator->attacked = evaluator->source;
   assert(ag_shape_floats(ag_defended_target(evaluator->source)->shape) ==
          ag_shape_floats(target->shape));

@@ -257,7 +257,9 @@ static void set_passes(const ag_plan *plan, ag_point *point)
   const ag_attack_cost each = ag_attack_of(attack)->cost(&attack->settings);
   const size_t defense = plan->models[point->model].defense;
   const size_t source = plan->models[point->source].defense;
-  const size_t draws = ag_defense_draws(&job->defenses[source]).attack;
+  const ag_draws of_source = ag_defense_draws(&job->defenses[source]);
+  const size_t own = ag_attack_draws(attack);
+  const size_t draws = of_source.random && own > 0 ? own : of_source.attack;
   ag_attack_cost *seen = source == defense ? &point->passes : &point->source_passes;
   if (ag_attack_of(attack)->finds == AG_FINDS_RADIUS) {
     *seen = each;

@@ -91,7 +91,7 @@ static void noise_is_there_where_sigma_is(void **state)
   assert_int_equal(layers_of(&entry, &plain), AG_OK);
   assert_int_equal(ag_defense_draws(&entry).verdict, 1);
   assert_int_equal(ag_defense_draws(&entry).attack, 1);
-  entry = entry_of((choice[MORE]){{"after", "conv2"}, {"sigma", "0.2"}, {"attack_draws", "3"}});
+  entry = entry_of((choice[MORE]){{"after", "conv2"}, {"sigma", "0.2"}});
   assert_int_equal(layers_of(&entry, &noisy), AG_OK);
   assert_int_equal(noisy.count, plain.count + 1);
   size_t place = 0;
@@ -100,7 +100,7 @@ static void noise_is_there_where_sigma_is(void **state)
   assert_string_equal(noisy.layers[place - 1].name, "conv2");
   assert_number_close(noisy.layers[place].strength, 0.2, 0, 1e-15);
   assert_int_equal(ag_defense_draws(&entry).verdict, 20);
-  assert_int_equal(ag_defense_draws(&entry).attack, 3);
+  assert_int_equal(ag_defense_draws(&entry).attack, 20);
 }
 
 static void what_makes_no_sense_is_named(void **state)

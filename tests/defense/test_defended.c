@@ -258,13 +258,14 @@ static void an_attack_draws_for_itself(void **state)
   (void)state;
   ag_entry noise = entry_of("gaussian-noise");
   set(&noise, "draws", "3");
-  set(&noise, "attack_draws", "1");
   fixture *f = start_as((network_wish){.noise = 0.3}, &noise);
   const size_t floats = COUNT * ag_shape_floats(shape);
   float *gradient = test_floats(floats);
   float *want_gradient = test_floats(floats);
   float logits[LOGITS];
   float want[LOGITS];
+  assert_int_equal(ag_defended_draws(f->defended).attack, 3);
+  ag_defended_expect(f->defended, 1);
   by_hand(f, SEED + 0xD1B54A32D192ED03U, 4, want, want_gradient);
   f->target->gradient(f->target->context, &f->images, 4, ag_loss_cross_entropy, logits, gradient);
   assert_same_bits(gradient, want_gradient, floats);
@@ -275,6 +276,8 @@ static void an_attack_draws_for_itself(void **state)
   f->target->logits(f->target->context, &f->images, AG_VERDICT_STEP, logits);
   assert_memory_not_equal(logits, want, sizeof want);
   assert_int_equal(ag_defended_draws(f->defended).verdict, 3);
+  assert_int_equal(ag_defended_draws(f->defended).attack, 1);
+  ag_defended_expect(f->defended, 0); /* as many as before */
   assert_int_equal(ag_defended_draws(f->defended).attack, 1);
   free(want_gradient);
   free(gradient);

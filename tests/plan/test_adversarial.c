@@ -48,7 +48,6 @@ static void every_option_makes_another_model(void **state)
       ", after: conv2",
       ", sigma: 0.1",
       ", draws: 3",
-      ", attack_draws: 3",
       ", vote: majority",
   };
   enum { CHANGES = sizeof changes / sizeof *changes };

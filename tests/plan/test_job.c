@@ -207,9 +207,9 @@ static void prints_in_the_form_of_the_design(void **state)
       "\n  optimizer: {kind: sgd, momentum: 0.8, nesterov: false, weight_decay: 5e-4}\n",
       "\n  augmentation: [crop]\ndefenses:\n  - {kind: none}\n",
       ("\n  - {kind: gaussian-noise, name: -noise, after: relu2, sigma: 1/20, draws: 4, "
-       "attack_draws: auto, vote: mean}\n"),
+       "vote: mean}\n"),
       ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
-       "random_start: true, norm: linf}\n"),
+       "random_start: true, norm: linf, expectation_draws: auto}\n"),
       "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64, examples: 7, "
       "latent: dense1, latent_images: 20}\n",
       "\nkernels: {instructions: baseline, convolution: im2col}\n",

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#define NOISE "{kind: gaussian-noise, name: noise, after: normalize, draws: 4, attack_draws: 3}"
+#define NOISE "{kind: gaussian-noise, name: noise, after: normalize, draws: 4}"
 #define USUAL "{kind: none}, " NOISE ", {kind: none, name: given, file: a.h5}"
-#define FROM "{kind: transfer, steps: 5, from: "
+#define FROM "{kind: transfer, steps: 5, expectation_draws: 3, from: "
 
 enum { SHARD = 16 };
 static const size_t seeds = 2;
@@ -109,11 +109,11 @@ static void keys_hold_the_source(void **state)
 {
   (void)state;
   static const char other[] = "{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, "
-                              "sigma: 0.2, draws: 4, attack_draws: 3}";
+                              "sigma: 0.2, draws: 4}";
   static const char draws[] = "{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, "
-                              "draws: 4, attack_draws: 2}";
+                              "draws: 4, vote: majority}";
   static const char named[] = "{kind: none, name: base}, {kind: gaussian-noise, name: loud, "
-                              "after: normalize, draws: 4, attack_draws: 3}";
+                              "after: normalize, draws: 4}";
   static const char usual[] = "{kind: none}, " NOISE;
   static const char noise[] = "- " FROM "noise}";
   assert_string_equal(compare(usual, noise, usual, noise), "====");

@@ -56,7 +56,7 @@ def read_cifar10(folder):
 
 
 def load(path, defense):
-    """The network, and its draws: of a verdict, of an attack; none where nothing is random."""
+    """The network, and its draws for a verdict; none where nothing is random."""
     with h5py.File(path) as file:
         pools = POOLS[file.attrs["architecture"]]
     network = load_model(path, pools).double()
@@ -68,9 +68,7 @@ def load(path, defense):
     kind = {"conv": torch.nn.Conv2d, "dense": torch.nn.Linear}[word]
     places = [place for place, layer in enumerate(layers) if isinstance(layer, kind)]
     layers.insert(places[number - 1] + 1, Noise(sigma))
-    draws = int(defense["draws"])
-    attack = draws if defense["attack_draws"] == "auto" else int(defense["attack_draws"])
-    return torch.nn.Sequential(*layers).eval(), (draws, attack)
+    return torch.nn.Sequential(*layers).eval(), int(defense["draws"])
 
 
 def verdict(network, images, draws):
@@ -103,6 +101,12 @@ def fraction(text):
     return float(top) / float(bottom or 1)
 
 
+def expectation(attack, draws):
+    """Draws of whose gradients the attack follows the mean."""
+    own = attack.get("expectation_draws", "auto")
+    return (draws or 1) if own == "auto" or not draws else int(own)
+
+
 def can_attack(attack):
     linf = attack.get("norm", "linf") == "linf"
     return attack["kind"] == "fgsm" or (attack["kind"] == "pgd" and attack["restarts"] == 1 and
@@ -118,7 +122,7 @@ def wilson(successes, trials):
 
 
 def compare_clean(name, network, draws, sample, images, labels, failures):
-    margin = margins(verdict(network, images, draws[0] if draws else 1), labels).numpy()
+    margin = margins(verdict(network, images, draws or 1), labels).numpy()
     stored = sample["clean_margin"]
     if draws:
         agree = ((margin > 0) == (stored > 0)).mean()
@@ -137,8 +141,8 @@ def compare_attacked(row, attack, network, draws, sample, images, labels, failur
     correct = torch.from_numpy(sample["clean_margin"] > 0)
     epsilon, what = float(row["epsilon"]), f"{row['attack'].decode()} at {row['epsilon']:.4g}"
     made = attack_images(network, attack, epsilon, images[correct], labels[correct],
-                         draws[1] if draws else 1)
-    theirs = margins(verdict(network, made, draws[0] if draws else 1), labels[correct]).numpy()
+                         expectation(attack, draws))
+    theirs = margins(verdict(network, made, draws or 1), labels[correct]).numpy()
     ours = sample["margin"][correct.numpy()]
     stand, expected = (ours >= 0).sum(), (theirs >= 0).sum()
     if draws or attack.get("random_start", False):

@@ -178,7 +178,7 @@ def right_and_the_same_on_any_number_of_ranks(program):
 
 def one_draw_is_the_verdict(program):
     """Where the network is judged by one draw, its counts are the row's."""
-    one = NOISY.replace("draws: 5", "draws: 1, attack_draws: 3")
+    one = NOISY.replace("draws: 5", "draws: 1")
     run(program, "out", text(defenses=trained(program, one)))
     with h5py.File(program.path("out", "results.h5")) as file:
         for row in rows(program.path("out")):
