@@ -19,6 +19,7 @@ advgrid_require(libcyaml libcyaml-dev)
 advgrid_require(yaml-0.1 libyaml-dev)
 advgrid_require(libcrypto libssl-dev)
 advgrid_require(ompi-c libopenmpi-dev)
+advgrid_require(libpng libpng-dev)
 
 # Debian names the module after the build; the serial one serves, since rank 0 alone writes.
 pkg_search_module(hdf5 QUIET IMPORTED_TARGET GLOBAL hdf5-serial hdf5 hdf5-openmpi)

@@ -202,6 +202,13 @@ static inline const char *ag_plural(size_t count, const char *one, const char *m
   return count == 1 ? one : more;
 }
 
+/** Copies text of unknown origin as valid UTF-8: bytes that are none, and marks that turn the
+ * text's direction, become U+FFFD, control characters but new lines blanks. out: 3 * size + 1
+ * bytes, overwritten, ended by a zero. Returns its length. */
+size_t ag_utf8_clean(const char *bytes, size_t size, char *out);
+/** The bytes of the first so many characters of valid UTF-8, at most all. */
+size_t ag_utf8_clip(const char *text, size_t characters);
+
 /** The candidate nearest to word by edit distance, or NULL where none is near
  *  enough to be a slip of the finger. candidates[count]: borrowed. */
 const char *ag_text_nearest(const char *word, const char *const *candidates, size_t count);
@@ -225,6 +232,9 @@ typedef struct ag_program {
  *  to free on failure. Fails with AG_IO_ERROR ("X is not in PATH", "X gave no answer within 5 s"),
  *  AG_INTERRUPTED or AG_OUT_OF_MEMORY. Not for ranks under MPI, some of which must not fork. */
 ag_status ag_program_run(const char *const *arguments, double seconds, ag_program *program);
+/** The same in a folder; NULL: this one. */
+ag_status ag_program_run_in(const char *folder, const char *const *arguments, double seconds,
+                            ag_program *program);
 void ag_program_clear(ag_program *program);
 
 /* ---- digests -------------------------------------------------------------- */

@@ -60,6 +60,82 @@ typedef struct ag_summary {
 
 ag_summary ag_summarise(const ag_outcome *outcomes, size_t count);
 
+/* ---- details ---------------------------------------------------------------------------- */
+
+/* What images bring home besides their outcomes: values of the clean image and of the attacked one,
+ * which are the same for an image that is wrong from the start. Floats, but the last. Files depend
+ * on the numbers: append, never renumber. */
+typedef enum ag_detail {
+  AG_DETAIL_PIXELS,        /* [height, width, channels] in [0,1] */
+  AG_DETAIL_PROBABILITIES, /* [classes]: softmax of the verdict's logits, or shares of its votes */
+  AG_DETAIL_POINT,         /* [floats]: what a layer hands on, the mean over a verdict's draws */
+  AG_DETAIL_DISTANCE,      /* to the nearest reference, the mean over a verdict's draws */
+  AG_DETAIL_DRAWS, /* a bit each: draw d alone is right, in bit d % 8 of byte d / 8 (uint8_t) */
+  AG_DETAILS
+} ag_detail;
+
+typedef enum ag_side { AG_SIDE_CLEAN, AG_SIDE_ATTACKED, AG_SIDES } ag_side;
+
+/* Who of a model's images has which of them. */
+typedef struct ag_details_form {
+  struct {
+    size_t images; /* of the test set, the first ones; SIZE_MAX: all that are attacked */
+    size_t bytes;  /* of one image and side; 0: nobody has it */
+    bool asked;    /* by the job: work that was done without it is done again */
+  } kinds[AG_DETAILS];
+  size_t draws;             /* of a verdict on a random network; else 0 */
+  char layer[AG_NAME_SIZE]; /* behind which points lie; empty: none are wanted */
+} ag_details_form;
+
+/* Details of images first .. first + count - 1 of the test set, in one block of memory: kind after
+ * kind, of each the clean images and then the attacked ones. */
+typedef struct ag_details {
+  const ag_details_form *form; /* borrowed; NULL: there are none */
+  size_t first, count;
+  void *block; /* ag_details_bytes, aligned as floats are */
+} ag_details;
+
+/** How many of the images have that kind: the first ones. */
+size_t ag_details_images(const ag_details *details, ag_detail kind);
+/** Bytes of the block of details[first, count]. */
+size_t ag_details_bytes(const ag_details *details);
+/** The value of the image'th of them, which must have one (asserted). */
+void *ag_details_value(const ag_details *details, ag_detail kind, ag_side side, size_t image);
+/** Copies what both have: part's images are among whole's, and values of a kind as large. */
+void ag_details_copy(const ag_details *part, const ag_details *whole);
+/** Makes of details what they are at one epsilon, as ag_outcomes_at does: what belongs to an
+ *  attacked image that is too far away becomes the clean image's. outcomes: of the same images. */
+void ag_details_at(const ag_entry *attack, double epsilon, const ag_outcome *outcomes,
+                   const ag_details *details);
+
+/* A random network judged by single draws. */
+typedef struct ag_draw_summary {
+  double mean;          /* of the draws' robust accuracies */
+  ag_interval interval; /* of that mean, see ag_student_interval */
+} ag_draw_summary;
+
+/** clean_correct, robust_correct: [form->draws], overwritten with the images that are right clean
+ *  by that draw alone, and with those of them that are attacked and right under attack by it too;
+ *  as everywhere, an image that the deployed network has wrong from the start is not robust. Needs
+ *  AG_DETAIL_DRAWS of all images. outcomes: of the same images. Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_summarise_draws(const ag_details *details, const ag_outcome *outcomes,
+                             uint32_t *clean_correct, uint32_t *robust_correct,
+                             ag_draw_summary *summary);
+
+/** Student's interval (1908) of a mean at 95 %, for n values of mean m and standard deviation s:
+ *    m +- t s / sqrt(n), P(|T| <= t) = 0.95 with n - 1 degrees of freedom
+ *  within [0, 1], as values are; one value gives [0, 1]. count > 0. */
+ag_interval ag_student_interval(size_t count, const double *values);
+
+/** Principal components (Pearson 1901): coordinates of points on the two axes along which those of
+ *  fitted[count, floats] vary most, their mean being the origin. An axis points to where its
+ *  largest component, the first of equals, is positive; one along which nothing varies is zero.
+ *  fitted_plane, others_plane: [count, 2], overwritten; shares[2]: of the whole variance.
+ *  All coordinates are NaN where a fitted point is not finite. The same bits whenever it is called
+ *  on one kind of processor. Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_principal_plane(size_t count, size_t floats, const float *fitted, const float *others,
+                             double *fitted_plane, double *others_plane, double shares[2]);
+
 /* ---- attacking ------------------------------------------------------------------------ */
 
 /* Everything one thread needs to attack shards of one model. */
@@ -73,6 +149,10 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
 void ag_evaluator_destroy(ag_evaluator **evaluator);
 /** See ag_workspace_listen. */
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events);
+/** From now on details of the images that are attacked, which are among these, go there; form NULL:
+ *  nowhere, as at first. details: copied, its form and its block borrowed. Costs no pass. Fails
+ * with AG_BAD_JOB where the network has no such layer. */
+ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *details);
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                           const ag_entry *attack, size_t capacity);
 

@@ -36,6 +36,16 @@ ag_status ag_gemm_prepare(size_t threads);
 /** The library's own description of its version, build and kernel. Static text. */
 const char *ag_gemm_library(void);
 
+/* ---- eigenvectors, by the LAPACK that OpenBLAS holds ------------------------------ */
+
+/** The largest eigenvalues of a symmetric matrix[n, n], which is overwritten: values[count] from
+ *  the largest down, vectors[count, n] of length one, up to their sign. scratch: ag_eigen_scratch
+ *  doubles, overwritten. 0 < count <= n; all finite. False where they are not found. From one
+ *  thread at a time. */
+bool ag_eigen_largest(size_t n, double *matrix, size_t count, double *values, double *vectors,
+                      double *scratch);
+size_t ag_eigen_scratch(size_t n);
+
 /* ---- instruction sets --------------------------------------------------------- */
 
 /* The kernels that are compiled once for each instruction set, at its full width. */

@@ -254,6 +254,7 @@ void ag_network_backward(const ag_network *network, ag_workspace *workspace, con
 typedef struct ag_latent {
   size_t layer;  /* as ag_network_layer_name numbers them */
   size_t floats; /* of an image, padding included, which is zero */
+  ag_shape shape;
 } ag_latent;
 
 /** Finds the latent space behind the layer of that name. Fails with AG_BAD_JOB where there is none

@@ -7,6 +7,7 @@
 #include "advgrid/base.h"
 #include "advgrid/data.h"
 #include "advgrid/defense.h"
+#include "advgrid/evaluation.h"
 #include "advgrid/training.h"
 
 /* ---- the job file ----------------------------------------------------------------- */
@@ -20,7 +21,7 @@ typedef struct ag_job {
   char name[AG_NAME_SIZE];
   ag_entry dataset, model;
   ag_training training;
-  ag_settings evaluation; /* images, block */
+  ag_settings evaluation; /* images, block, examples, latent, latent_images */
   ag_settings kernels;    /* of ag_kernel_options */
   ag_settings run;        /* of ag_run_options */
   size_t seed_count, defense_count, attack_count, epsilon_count;
@@ -90,6 +91,9 @@ typedef struct ag_model_unit {
   /* Of adversarial training, in each epoch: over training images, over validation images. */
   ag_passes attack, judgement;
   ag_layer_sums sums;
+  /* What attacked images bring home besides their outcomes. No key says so: a record that has less
+   * of it is as good as none (ag_ledger_take). */
+  ag_details_form details;
 } ag_model_unit;
 
 /* One row of the results. */
@@ -135,6 +139,9 @@ void ag_plan_destroy(ag_plan **plan);
 /** What a model's files are called: by its defense, with "-seedN" where the job has several seeds.
  *  defense, seed: indices in the job. name: overwritten. */
 void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE]);
+/** What images of a point bring home: what those of its model do, and nothing where an attack finds
+ *  radii, which has no attacked images. Borrowed. */
+const ag_details_form *ag_plan_details(const ag_plan *plan, const ag_point *point);
 /* Room for a unit's text. */
 enum { AG_UNIT_TEXT = 320 };
 /** A unit in words: its model, attack, epsilon and images. text: overwritten. */

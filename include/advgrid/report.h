@@ -21,6 +21,13 @@ ag_status ag_report_status(const ag_ledger *ledger, ag_text *text);
  *  AG_OUT_OF_MEMORY, or with AG_INTERRUPTED as ag_program_run does. */
 ag_status ag_report_slurm(const ag_ledger *ledger, ag_text *text);
 
+/** Writes folder/report.html, a page of its own with tables and figures, and folder/figures, from
+ *  folder/results.h5 alone; what that lacks is shown as missing. Where gnuplot is not there or
+ * fails the page is written without figures, and why is appended to trouble. Starts a program, and
+ * so is not for ranks under MPI before its end. Fails with AG_INVALID_ARGUMENT where there is no
+ * such file yet, with AG_BAD_STORE where it is no result file, with AG_IO_ERROR, AG_INTERRUPTED. */
+ag_status ag_report_page(const char *folder, ag_text *trouble);
+
 /** Compares the results in two folders bit for bit: every dataset and attribute of results.h5 and
  *  of each models/NAME.h5, types and shapes included; not times, hosts, ranks, threads, versions
  *  and the like, nor the gates, which follow from the samples. Points are matched by defense,

@@ -39,10 +39,10 @@ ag_status ag_provenance_kernels(const ag_plan *plan, ag_provenance *provenance);
 
 /* What a record says. Files depend on the numbers: append, never renumber. */
 typedef enum ag_record_kind {
-  AG_RECORD_RUN = 1,     /* a run started: ag_provenance; key: none */
-  AG_RECORD_EPOCH = 2,   /* an epoch of a model: ag_epoch; key: the model's */
-  AG_RECORD_MODEL = 3,   /* a model is trained and its file written: ag_model_record */
-  AG_RECORD_UNIT = 4,    /* a unit is done: ag_unit_record, then its outcomes; key: the unit's */
+  AG_RECORD_RUN = 1,   /* a run started: ag_provenance; key: none */
+  AG_RECORD_EPOCH = 2, /* an epoch of a model: ag_epoch; key: the model's */
+  AG_RECORD_MODEL = 3, /* a model is trained and its file written: ag_model_record */
+  AG_RECORD_UNIT = 4,  /* a unit is done: ag_unit_record, then its outcomes and details; key: its */
   AG_RECORD_FAILURE = 5, /* a model or a unit failed: text; key: its */
   AG_RECORD_RANKS = 6    /* a run ended: ag_rank_times of each rank; key: none */
 } ag_record_kind;
@@ -64,6 +64,14 @@ typedef struct ag_unit_record {
   ag_attack_cost cost;
   ag_digest model; /* ag_network_digest of what was attacked */
 } ag_unit_record;
+
+/** Bytes of the record of a unit of the plan, with its outcomes and the details that it brings
+ * home.
+ */
+size_t ag_unit_record_size(const ag_plan *plan, size_t unit);
+/** Says, in a record of that size, what details are behind its outcomes; where they are to be
+ *  written. Borrowed of the plan and the record. */
+ag_details ag_unit_record_details(const ag_plan *plan, size_t unit, ag_unit_record *record);
 
 typedef struct ag_record {
   ag_record_kind kind;
@@ -137,6 +145,8 @@ typedef struct ag_unit_state {
   ag_progress progress;
   ag_unit_record record;
   ag_outcome *outcomes; /* [record.outcomes]; NULL where there are none */
+  bool has_details;     /* those that the plan wants; a record of before there were any has none */
+  void *details;        /* see ag_unit_details */
   char *failure;
 } ag_unit_state;
 
@@ -155,7 +165,10 @@ void ag_ledger_destroy(ag_ledger **ledger);
 /** Takes a record in; one whose key the plan does not have is passed over. Usable as the
  *  visit of ag_journal_read with the ledger as context. A later record of a key replaces
  *  an earlier failure, never what is done; but a model that was trained anew to other parameters
- *  replaces the old one, and the units that attacked the old one are open again. */
+ *  replaces the old one, and the units that attacked the old one are open again. A unit's record
+ *  that lacks details which the plan wants is passed over, but for one from before there were any,
+ *  where the job does not ask for them itself: nobody's finished work is done again for pictures
+ *  that nobody has asked for. */
 ag_status ag_ledger_take(void *ledger, const ag_record *record);
 /** A point's state: failed where its model or a unit failed, done where all units are. */
 ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
@@ -164,6 +177,33 @@ ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
  *  caller, freed by ag_release. */
 ag_status ag_ledger_outcomes(const ag_ledger *ledger, size_t point, ag_outcome **outcomes,
                              size_t *count, ag_attack_cost *cost, double *seconds);
+
+/** What details a unit has, as the plan wants them: borrowed. Of one without, its block is NULL. */
+ag_details ag_unit_details(const ag_ledger *ledger, size_t unit);
+
+/* A point's details at its epsilon, in the order of its images. */
+typedef struct ag_point_details {
+  ag_details details;   /* its block is owned */
+  bool has[AG_DETAILS]; /* whether all images have it that should: some units may lack it */
+} ag_point_details;
+
+/** Of a done point with its outcomes, of all its images. Freed by ag_point_details_clear, also
+ *  where it fails. */
+ag_status ag_ledger_details(const ag_ledger *ledger, size_t point, const ag_outcome *outcomes,
+                            size_t count, ag_point_details *details);
+void ag_point_details_clear(ag_point_details *details);
+
+/* A point by the single draws of its network. */
+typedef struct ag_point_draws {
+  size_t draws; /* 0: they are not known, or the network is not random */
+  uint32_t *clean_correct, *robust_correct; /* [draws]: see ag_summarise_draws */
+  ag_draw_summary summary;
+} ag_point_draws;
+
+/** Freed by ag_point_draws_clear; on failure nothing is left to free. */
+ag_status ag_point_draws_take(const ag_point_details *details, const ag_outcome *outcomes,
+                              ag_point_draws *draws);
+void ag_point_draws_clear(ag_point_draws *draws);
 
 /** The sanity gates of all points that are done. gates: overwritten. Fails with AG_OUT_OF_MEMORY.
  */

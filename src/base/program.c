@@ -18,7 +18,7 @@ static const int asking[] = {SIGINT, SIGTERM, SIGHUP};
 
 /* A program that goes on. */
 typedef struct running {
-  const char *name;
+  const char *name, *folder;
   pid_t process; /* and its group */
   int state;     /* as waitpid gives it */
   int pipes[STREAMS][2];
@@ -59,6 +59,8 @@ static int spawn(running *run, const char *const *arguments)
   if (reason == 0) {
     reason = posix_spawn_file_actions_adddup2(&actions, run->pipes[ERRORS][1], STDERR_FILENO);
   }
+  if (reason == 0 && run->folder != NULL)
+    reason = posix_spawn_file_actions_addchdir_np(&actions, run->folder);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setsigmask(&attributes, &run->mask);
@@ -81,7 +83,8 @@ static ag_status start(running *run, const char *const *arguments)
   close_end(&run->pipes[OUTPUT][1]);
   close_end(&run->pipes[ERRORS][1]);
   if (reason == 0) return AG_OK;
-  if (reason == ENOENT && strchr(run->name, '/') == NULL) {
+  if (reason == ENOENT && strchr(run->name, '/') == NULL &&
+      (run->folder == NULL || ag_file_exists(run->folder))) {
     return ag_fail(AG_IO_ERROR, "%s is not in PATH", run->name);
   }
   return ag_fail(AG_IO_ERROR, "cannot start %s: %s", run->name, strerror(reason));
@@ -166,7 +169,14 @@ static ag_status follow(running *run, double seconds, ag_program *program)
 
 ag_status ag_program_run(const char *const *arguments, double seconds, ag_program *program)
 {
-  running run = {.name = arguments[0], .process = -1, .pipes = {{-1, -1}, {-1, -1}}};
+  return ag_program_run_in(NULL, arguments, seconds, program);
+}
+
+ag_status ag_program_run_in(const char *folder, const char *const *arguments, double seconds,
+                            ag_program *program)
+{
+  running run = {
+      .name = arguments[0], .folder = folder, .process = -1, .pipes = {{-1, -1}, {-1, -1}}};
   ag_status status = AG_OK;
   *program = (ag_program){0};
   sigset_t waiting;

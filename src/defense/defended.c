@@ -18,6 +18,7 @@ struct ag_defended {
   float *distances;       /* [capacity, stride]; NULL without neighbours */
   float *draw_gradients;  /* [capacity, shape]; NULL where an attack's call is one draw */
   uint32_t *draw_numbers; /* [capacity] of single draws */
+  ag_verdict_events events;
   ag_target target;
 };
 
@@ -119,6 +120,10 @@ static void logits_of(void *context, const ag_attack_images *images, uint32_t st
   const size_t draws = verdict ? defended->draws.verdict : defended->draws.attack;
   for (size_t draw = 0; goes_on(draw, draws); ++draw) {
     const float *drawn = forward_draw(defended, images, step, draw);
+    if (verdict && defended->events.drawn != NULL) {
+      const ag_verdict_draw one = {images, draw, draws, drawn, defended->workspace};
+      defended->events.drawn(defended->events.context, &one);
+    }
     if (verdict && defended->draws.majority) {
       take_votes(target, images->count, drawn, draw, draws, logits);
     } else {
@@ -242,6 +247,11 @@ size_t ag_defended_bytes(const ag_entry *defense, const ag_network *network, siz
 void ag_defended_listen(ag_defended *defended, const ag_pass_events *events)
 {
   ag_workspace_listen(defended->workspace, events);
+}
+
+void ag_defended_watch(ag_defended *defended, const ag_verdict_events *events)
+{
+  defended->events = *events;
 }
 
 ag_draws ag_defended_draws(const ag_defended *defended)

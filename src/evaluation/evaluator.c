@@ -1,7 +1,7 @@
 /* One thread's attacks on shards: clean logits, the attack on what is classified correctly,
  * a fresh measure of every perturbation, and fresh logits as the verdict; or certificates for all.
  * On the way it notes whether there was a gradient to follow. */
-#include "advgrid/evaluation.h"
+#include "evaluation/collector.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,10 +9,12 @@
 
 struct ag_evaluator {
   const ag_entry *attack;
+  const ag_network *network;
   ag_defended *defended;
   const ag_target *target;
   ag_target watched;    /* the same for the attack: its gradients are looked at */
   ag_outcome *outcomes; /* of the shard in hand */
+  ag_collector collector;
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
   ag_certificate *certificates; /* [capacity] */
@@ -81,6 +83,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   AG_TRY(ag_allocate(1, sizeof *evaluator, &evaluator));
   *out = evaluator;
   evaluator->attack = attack;
+  evaluator->network = network;
   evaluator->seed = seed;
   AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
   const ag_target *target = ag_defended_target(evaluator->defended);
@@ -91,6 +94,12 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   evaluator->watched.logits = watched_logits;
   evaluator->watched.gradient = watched_gradient;
   evaluator->watched.draws = watched_draws;
+  evaluator->collector = (ag_collector){.shape = target->shape,
+                                        .classes = target->classes,
+                                        .stride = target->stride,
+                                        .shares = ag_defended_draws(evaluator->defended).majority};
+  const ag_verdict_events events = {&evaluator->collector, ag_collector_drawn};
+  ag_defended_watch(evaluator->defended, &events);
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->pixels));
   AG_TRY(ag_allocate(capacity * floats, sizeof(float), &evaluator->adversarial));
   AG_TRY(ag_allocate(capacity * target->stride, sizeof(float), &evaluator->logits));
@@ -123,6 +132,21 @@ void ag_evaluator_destroy(ag_evaluator **out)
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events)
 {
   ag_defended_listen(evaluator->defended, events);
+}
+
+ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *details)
+{
+  ag_collector *collector = &evaluator->collector;
+  const char *layer = details->form == NULL ? "" : details->form->layer;
+  if (layer[0] != '\0') {
+    const ag_status status = ag_network_find_latent(evaluator->network, layer, &collector->latent);
+    if (status != AG_OK) return status;
+    const ag_shape shape = collector->latent.shape;
+    assert(details->form->kinds[AG_DETAIL_POINT].bytes ==
+           shape.height * shape.width * shape.channels * sizeof(float));
+  }
+  collector->details = *details;
+  return AG_OK;
 }
 
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
@@ -158,12 +182,21 @@ static ag_status judge(const ag_evaluator *evaluator, const float *logits,
   return AG_OK;
 }
 
+/* The logits of the verdict on either side of an attack, and the details that come with it. */
+static void judge_draws(ag_evaluator *evaluator, ag_side side, const ag_attack_images *images)
+{
+  const ag_target *target = evaluator->target;
+  evaluator->collector.side = side;
+  target->logits(target->context, images, AG_VERDICT_STEP, evaluator->logits);
+  ag_collector_judged(&evaluator->collector, images, evaluator->logits);
+}
+
 /* Judges the images in `pixels`, one outcome each, by their clean logits. */
 static ag_status judge_clean(ag_evaluator *evaluator, size_t count, ag_outcome *outcomes)
 {
   const ag_target *target = evaluator->target;
   const ag_attack_images images = {evaluator->pixels, evaluator->labels, evaluator->samples, count};
-  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
+  judge_draws(evaluator, AG_SIDE_CLEAN, &images);
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
     *outcome = (ag_outcome){.index = evaluator->samples[i], .label = evaluator->labels[i]};
@@ -214,7 +247,7 @@ static ag_status judge_attacked(ag_evaluator *evaluator, const ag_attack_call *c
                             outcome->index);
     }
   }
-  target->logits(target->context, &images, AG_VERDICT_STEP, evaluator->logits);
+  judge_draws(evaluator, AG_SIDE_ATTACKED, &images);
   for (size_t i = 0; i < images.count; ++i) {
     ag_outcome *outcome = &outcomes[evaluator->rows[i]];
     const ag_status status = judge(evaluator, evaluator->logits + i * target->stride, outcome,

@@ -1,5 +1,5 @@
 /* From per-image outcomes to a point's counts, accuracies and intervals. */
-#include "advgrid/evaluation.h"
+#include "evaluation/outcome.h"
 
 #include <math.h>
 
@@ -18,19 +18,20 @@ ag_interval ag_wilson_interval(size_t successes, size_t trials)
   };
 }
 
+bool ag_outcome_is_beyond(const ag_entry *attack, double epsilon, const ag_outcome *outcome)
+{
+  if (ag_attack_of(attack)->finds != AG_FINDS_DISTANCE) return false;
+  const bool l2 = ag_attack_norm(attack) == AG_NORM_L2;
+  return (double)(l2 ? outcome->l2 : outcome->linf) > epsilon;
+}
+
 void ag_outcomes_at(const ag_entry *attack, double epsilon, ag_outcome *outcomes, size_t count)
 {
-  const ag_attack_finds finds = ag_attack_of(attack)->finds;
-  if (finds == AG_FINDS_VERDICT) return;
-  const bool l2 = ag_attack_norm(attack) == AG_NORM_L2;
+  const bool certifies = ag_attack_of(attack)->finds == AG_FINDS_RADIUS;
   for (size_t i = 0; i < count; ++i) {
     ag_outcome *outcome = &outcomes[i];
-    const double found = (double)(l2 ? outcome->l2 : outcome->linf);
-    if (finds == AG_FINDS_RADIUS) {
-      if (found < epsilon) outcome->prediction = AG_NO_CLASS;
-      continue;
-    }
-    if (found <= epsilon) continue;
+    if (certifies && (double)outcome->l2 < epsilon) outcome->prediction = AG_NO_CLASS;
+    if (!ag_outcome_is_beyond(attack, epsilon, outcome)) continue;
     outcome->prediction = outcome->clean_prediction;
     outcome->margin = outcome->clean_margin;
   }

@@ -203,17 +203,29 @@ cleanup:
   return status;
 }
 
-ag_status ag_hdf5_write_integers(hid_t object, const char *name, const int *values, size_t count)
+/* One value: a scalar. */
+static ag_status write_values(hid_t object, const char *name, hid_t type, const void *values,
+                              size_t count)
 {
   ag_status status = AG_OK;
   const hsize_t length = count;
   hid_t space = H5I_INVALID_HID;
   AG_HDF5_TRY(space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &length, NULL),
               "cannot make a space");
-  AG_TRY(write_attribute(object, name, H5T_NATIVE_INT, space, values));
+  AG_TRY(write_attribute(object, name, type, space, values));
 cleanup:
   ag_hdf5_close(&space, &status);
   return status;
+}
+
+ag_status ag_hdf5_write_integers(hid_t object, const char *name, const int *values, size_t count)
+{
+  return write_values(object, name, H5T_NATIVE_INT, values, count);
+}
+
+ag_status ag_hdf5_write_numbers(hid_t object, const char *name, const double *values, size_t count)
+{
+  return write_values(object, name, H5T_NATIVE_DOUBLE, values, count);
 }
 
 ag_status ag_hdf5_write_scalar(hid_t object, const char *name, hid_t type, const void *value)

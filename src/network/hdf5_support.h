@@ -1,6 +1,6 @@
 /* What the model and the result files share of HDF5: errors as messages, files built in memory
- * and written whole, texts and datasets. model_file.c, store/results*.c, store/checkpoint.c,
- * store/provenance.c and report/verify*.c include this, and nothing else. */
+ * and written whole, texts and datasets. model_file.c, store/results*, store/checkpoint.c,
+ * store/provenance.c and report/verify*.c include this; report/page*.c by store/results_read.h. */
 #ifndef ADVGRID_NETWORK_HDF5_SUPPORT_H
 #define ADVGRID_NETWORK_HDF5_SUPPORT_H
 
@@ -62,6 +62,8 @@ ag_status ag_hdf5_text_type(hid_t *type);
 /** Attributes of an object: a text, and whole numbers (one: a scalar). */
 ag_status ag_hdf5_write_text(hid_t object, const char *name, const char *text);
 ag_status ag_hdf5_write_integers(hid_t object, const char *name, const int *values, size_t count);
+/** An attribute of several numbers. */
+ag_status ag_hdf5_write_numbers(hid_t object, const char *name, const double *values, size_t count);
 /** An attribute of one value of that type in memory. Reading fails with AG_HDF5_FAILED where it is
  *  not there or none of one value. */
 ag_status ag_hdf5_write_scalar(hid_t object, const char *name, hid_t type, const void *value);

@@ -285,7 +285,8 @@ ag_status ag_network_find_latent(const ag_network *network, const char *name, ag
     return ag_fail(AG_BAD_JOB, "layer '%s' is one with the batch normalisation behind it: '%s'",
                    name, network->training.layers[end + 1].description.name);
   }
-  *latent = (ag_latent){end, ag_shape_floats(network->training.layers[end].out)};
+  const ag_shape shape = network->training.layers[end].out;
+  *latent = (ag_latent){end, ag_shape_floats(shape), shape};
   return AG_OK;
 }
 

@@ -1,5 +1,6 @@
 /* From the values of a job file to a checked ag_job. */
 #include "plan/job.h"
+#include "plan/details.h"
 #include "plan/keys.h"
 
 #include <assert.h>
@@ -19,6 +20,24 @@ const ag_option ag_evaluation_options[] = {
      .minimum = 1,
      .maximum = 65536,
      .help = "images of a unit of work"},
+    {.name = "examples",
+     .type = AG_OPTION_COUNT,
+     .late = true,
+     .initial = "4",
+     .maximum = 10000,
+     .help = "images, the first ones, that are kept clean and attacked, with their probabilities"},
+    {.name = "latent",
+     .type = AG_OPTION_TEXT,
+     .late = true,
+     .initial = "",
+     .help = "a layer: what it hands on is kept of clean and attacked images; empty: none"},
+    {.name = "latent_images",
+     .type = AG_OPTION_COUNT,
+     .late = true,
+     .initial = "500",
+     .minimum = 1,
+     .maximum = 10000,
+     .help = "images, the first ones, of which that is kept"},
     {.name = NULL},
 };
 
@@ -319,6 +338,7 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_attacks(from, dataset.classes));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
+  AG_TRY(ag_job_at(from->document, ag_details_check(job, &dataset), "evaluation.latent"));
   AG_TRY(read_section(from, "kernels", ag_kernel_options, &from->job->kernels));
   AG_TRY(read_section(from, "run", ag_run_options, &from->job->run));
 cleanup:

@@ -1,5 +1,5 @@
 /* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
-#include "advgrid/evaluation.h"
+#include "plan/details.h"
 #include "plan/keys.h"
 #include "training/partition.h"
 
@@ -18,6 +18,7 @@ typedef struct cost {
   double training;   /* in FLOPs */
   size_t rank_bytes; /* to train it and to attack it */
   ag_layer_sums sums;
+  ag_details_form details;
   ag_layer_list layers;
 } cost;
 
@@ -192,13 +193,15 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_plan_network(plan, &out->layers, &network));
   AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
+  AG_TRY(ag_details_plan(job, &plan->dataset, defense, network, &out->details));
   size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
     AG_TRY(measure_training(plan, defense, network, out, &scratch));
   }
   for (size_t i = 0; i < job->attack_count; ++i)
     scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  out->rank_bytes += ag_network_bytes(network) + scratch;
+  out->rank_bytes += ag_network_bytes(network) + scratch +
+                     ag_details_rank_bytes(job, &out->details);
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
@@ -232,6 +235,7 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->attack = costs[model->defense].attack;
     model->judgement = costs[model->defense].judgement;
     model->sums = costs[model->defense].sums;
+    model->details = costs[model->defense].details;
     plan->training_flops += model->flops;
     plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);

@@ -7,20 +7,57 @@
 
 enum { COLUMNS = 8, CELL_SIZE = 16 }; /* epsilons side by side; more go into rows below */
 
-static ag_status summarise_point(const ag_ledger *ledger, size_t point, ag_summary *summary)
+/* The widest half of an interval of all points, by images and by draws. */
+typedef struct widths {
+  double images, draws;
+  bool is_random; /* there are draws to go by */
+} widths;
+
+static double half_width(double middle, ag_interval interval)
 {
+  return fmax(interval.high - middle, middle - interval.low);
+}
+
+/* Of a random network judged by single draws. */
+static ag_status widen_by_draws(const ag_ledger *ledger, size_t point, const ag_outcome *outcomes,
+                                size_t count, widths *widest)
+{
+  ag_status status = AG_OK;
+  ag_point_details details = {0};
+  ag_point_draws draws = {0};
+  AG_TRY(ag_ledger_details(ledger, point, outcomes, count, &details));
+  AG_TRY(ag_point_draws_take(&details, outcomes, &draws));
+  if (draws.draws > 1) {
+    widest->is_random = true;
+    widest->draws = fmax(widest->draws, half_width(draws.summary.mean, draws.summary.interval));
+  }
+cleanup:
+  ag_point_draws_clear(&draws);
+  ag_point_details_clear(&details);
+  return status;
+}
+
+/* widest: may be NULL. */
+static ag_status summarise_point(const ag_ledger *ledger, size_t point, ag_summary *summary,
+                                 widths *widest)
+{
+  ag_status status = AG_OK;
   ag_outcome *outcomes = NULL;
   size_t count = 0;
   ag_attack_cost cost;
   double seconds = 0;
-  const ag_status status = ag_ledger_outcomes(ledger, point, &outcomes, &count, &cost, &seconds);
-  if (status == AG_OK) *summary = ag_summarise(outcomes, count);
+  AG_TRY(ag_ledger_outcomes(ledger, point, &outcomes, &count, &cost, &seconds));
+  *summary = ag_summarise(outcomes, count);
+  if (widest == NULL) goto cleanup;
+  widest->images = fmax(widest->images, half_width(summary->robust_accuracy, summary->interval));
+  AG_TRY(widen_by_draws(ledger, point, outcomes, count, widest));
+cleanup:
   ag_release(&outcomes);
   return status;
 }
 
 static ag_status format_cell(const ag_ledger *ledger, size_t point, char cell[CELL_SIZE],
-                             double *widest)
+                             widths *widest)
 {
   ag_summary summary = {0};
   const ag_progress progress = ag_ledger_point(ledger, point);
@@ -28,12 +65,9 @@ static ag_status format_cell(const ag_ledger *ledger, size_t point, char cell[CE
     snprintf(cell, CELL_SIZE, "%s", progress == AG_PROGRESS_FAILED ? "failed" : "-");
     return AG_OK;
   }
-  const ag_status status = summarise_point(ledger, point, &summary);
-  if (status != AG_OK) return status;
+  const ag_status status = summarise_point(ledger, point, &summary, widest);
   snprintf(cell, CELL_SIZE, "%.2f", 100 * summary.robust_accuracy);
-  *widest = fmax(*widest, fmax(summary.interval.high - summary.robust_accuracy,
-                               summary.robust_accuracy - summary.interval.low));
-  return AG_OK;
+  return status;
 }
 
 /* The first of a model's points: they lie by attack, then epsilon. */
@@ -43,7 +77,7 @@ static size_t first_point(const ag_plan *plan, size_t model)
 }
 
 static ag_status append_rows(const ag_ledger *ledger, size_t model, size_t from, size_t to,
-                             double *widest, ag_text *text)
+                             widths *widest, ag_text *text)
 {
   ag_status status = AG_OK;
   const ag_job *job = ledger->plan->job;
@@ -99,7 +133,7 @@ static ag_status append_heading(const ag_ledger *ledger, size_t model, ag_text *
   for (size_t i = 0; i < job->attack_count * job->epsilon_count; ++i) {
     ag_summary summary = {0};
     if (ag_ledger_point(ledger, first + i) != AG_PROGRESS_DONE) continue;
-    const ag_status status = summarise_point(ledger, first + i, &summary);
+    const ag_status status = summarise_point(ledger, first + i, &summary, NULL);
     if (status != AG_OK) return status;
     return ag_text_append(text, "%s: clean %.2f %% of %zu images\n", unit->name,
                           100 * summary.clean_accuracy, summary.images);
@@ -114,7 +148,7 @@ ag_status ag_report_table(const ag_ledger *ledger, ag_text *text)
   ag_status status = AG_OK;
   const ag_plan *plan = ledger->plan;
   const size_t epsilons = plan->job->epsilon_count;
-  double widest = 0;
+  widths widest = {0};
   AG_TRY(ag_text_append(text, "%s: accuracy under attack, %% of all evaluated images\n",
                         plan->job->name));
   for (size_t model = 0; model < plan->model_count; ++model) {
@@ -127,9 +161,15 @@ ag_status ag_report_table(const ag_ledger *ledger, ag_text *text)
     for (size_t attack = 0; attack < plan->job->attack_count; ++attack)
       AG_TRY(append_radii(ledger, model, attack, text));
   }
-  if (widest > 0) {
+  if (widest.images > 0) {
     AG_TRY(ag_text_append(text, "\n95 %% Wilson intervals reach at most %.1f points away.\n",
-                          100 * widest));
+                          100 * widest.images));
+  }
+  if (widest.is_random) {
+    AG_TRY(ag_text_append(text,
+                          "95 %% intervals over single draws of the noise reach at most %.1f "
+                          "points from their means.\n",
+                          100 * widest.draws));
   }
 cleanup:
   return status;

@@ -25,6 +25,7 @@ struct ag_attacker {
   size_t item;         /* of them, those that a thread takes at once */
   double epsilon;
   ag_outcome *outcomes;
+  ag_details details;
 };
 
 static void unload_attack(ag_attacker *self)
@@ -125,10 +126,13 @@ static ag_status run_shard(void *context, size_t item, size_t thread)
 
 static ag_status run_shards(ag_attacker *self, ag_attack_cost *cost)
 {
+  ag_status status = AG_OK;
   const size_t threads = ag_pool_threads(self->pool);
   memset(self->costs, 0, threads * sizeof *self->costs);
-  const ag_status status =
-      ag_pool_run(self->pool, ag_divide_up(self->count, self->item), run_shard, NULL, self);
+  for (size_t i = 0; i < threads && status == AG_OK; ++i)
+    status = ag_evaluator_collect(self->evaluators[i], &self->details);
+  if (status != AG_OK) return status;
+  status = ag_pool_run(self->pool, ag_divide_up(self->count, self->item), run_shard, NULL, self);
   for (size_t i = 0; i < threads; ++i) {
     cost->gradients += self->costs[i].gradients;
     cost->forwards += self->costs[i].forwards;
@@ -154,10 +158,15 @@ void ag_attacker_run(ag_attacker *self)
   self->count = ag_minimum(unit->count - begin, order->shard_count * images);
   self->epsilon = self->plan->job->epsilons[point->epsilon].value;
   self->outcomes = ag_report_outcomes(report);
+  self->details = (ag_details){.form = ag_plan_details(self->plan, point),
+                               .first = self->first,
+                               .count = self->count,
+                               .block = ag_report_details(report, self->count)};
   AG_TRY(load_model(self, point->model));
   AG_TRY(load_attack(self, point->attack));
   AG_TRY(run_shards(self, &report->cost));
   report->outcomes = (uint32_t)self->count;
+  report->detail_bytes = ag_details_bytes(&self->details);
   report->images = self->count;
   report->flops = unit->flops * (double)self->count / (double)unit->count;
   report->digest = self->digest;

@@ -20,7 +20,7 @@ struct ag_coordinator {
   ag_session *session;
   ag_schedule *schedule;
   ag_records *records;
-  ag_report *report; /* the one that came, with room for its outcomes */
+  ag_report *report; /* the one that came, with room for what it brings */
   rank_state *ranks; /* [ranks] */
   size_t left;       /* ranks that are through */
   uint32_t *team;    /* [ranks] of an order */

@@ -17,7 +17,7 @@ typedef struct ag_desk {
   ag_coordinator *coordinator; /* on rank 0; NULL on the others */
   ag_desk_order order;         /* the last that came */
   bool has_order;              /* and was not taken yet */
-  ag_report *report;           /* with room for the outcomes of the largest part */
+  ag_report *report;           /* with room for all that the largest part brings home */
   void *outgoing;              /* MPI's buffer of messages on their way */
   bool told;                   /* the coordinator, of an interruption */
   size_t unanswered;           /* epochs that were reported; of the answers ... */

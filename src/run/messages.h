@@ -10,7 +10,7 @@
 typedef enum ag_tag {
   AG_TAG_ORDER = 1,  /* to a rank: ag_order_message, then the team's ranks */
   AG_TAG_STOP = 2,   /* to a rank, empty: leave work in hand where it can be taken up again */
-  AG_TAG_REPORT = 3, /* to rank 0: ag_report, then a part's outcomes */
+  AG_TAG_REPORT = 3, /* to rank 0: ag_report, then a part's outcomes and details */
   AG_TAG_TEAM = 4,   /* in MPI_Comm_create_group */
   AG_TAG_EPOCH = 5   /* to who reported an epoch: int, whether it is in the journal */
 } ag_tag;
@@ -41,6 +41,7 @@ typedef struct ag_report {
   uint64_t subject; /* the unit or the model */
   uint64_t first_shard;
   uint32_t first, outcomes; /* of a part: its first image in the unit, and how many there are */
+  uint64_t detail_bytes;    /* behind the outcomes */
   double seconds, idle;
   double flops;
   uint64_t images;
@@ -55,7 +56,12 @@ static inline ag_outcome *ag_report_outcomes(ag_report *report)
 {
   return (ag_outcome *)(void *)(report + 1);
 }
-/** Bytes of a report with its outcomes, and of the largest that a plan's units give. */
+/** The block of a part's details, behind the outcomes of all its images. */
+static inline void *ag_report_details(ag_report *report, size_t images)
+{
+  return ag_report_outcomes(report) + images;
+}
+/** Bytes of a report with its outcomes and details, and of the largest that a plan's units give. */
 size_t ag_report_bytes(const ag_report *report);
 size_t ag_report_capacity(const ag_plan *plan);
 

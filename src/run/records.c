@@ -1,13 +1,15 @@
 /* Reports become records. A unit that was shared out waits here until all its parts are there. */
 #include "run/records.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A unit of which some parts are there: its record, with all its outcomes behind it. */
+/* A unit of which some parts are there: its record, with all its outcomes and details behind it. */
 typedef struct unit_so_far {
   ag_unit_record *record;
+  ag_details details;
   size_t images; /* that are there */
 } unit_so_far;
 
@@ -73,22 +75,36 @@ static ag_status close_unit(ag_records *self, size_t index)
   return ag_session_write_results(self->session);
 }
 
-static ag_status start_unit(unit_so_far *so_far, const ag_unit *unit)
+static ag_status start_unit(unit_so_far *so_far, const ag_plan *plan, size_t index)
 {
   so_far->images = 0;
-  return ag_allocate(sizeof(ag_unit_record) + unit->count * sizeof(ag_outcome), 1, &so_far->record);
+  const ag_status status = ag_allocate(ag_unit_record_size(plan, index), 1, &so_far->record);
+  if (status != AG_OK) return status;
+  so_far->details = ag_unit_record_details(plan, index, so_far->record);
+  return AG_OK;
+}
+
+static void take_details(const unit_so_far *so_far, ag_report *report)
+{
+  const ag_details *whole = &so_far->details;
+  const ag_details part = {whole->form, whole->first + report->first, report->outcomes,
+                           ag_report_details(report, report->outcomes)};
+  assert(ag_details_bytes(&part) == report->detail_bytes);
+  ag_details_copy(&part, whole);
 }
 
 ag_status ag_records_part(ag_records *self, size_t rank, ag_report *report)
 {
   ag_status status = AG_OK;
   const size_t index = (size_t)report->subject;
-  const ag_unit *unit = &self->session->plan->units[index];
+  const ag_plan *plan = self->session->plan;
+  const ag_unit *unit = &plan->units[index];
   unit_so_far *so_far = &self->units[index];
-  if (so_far->record == NULL) AG_TRY(start_unit(so_far, unit));
+  if (so_far->record == NULL) AG_TRY(start_unit(so_far, plan, index));
   ag_unit_record *record = so_far->record;
   ag_outcome *outcomes = (ag_outcome *)(void *)(record + 1);
   memcpy(outcomes + report->first, ag_report_outcomes(report), report->outcomes * sizeof *outcomes);
+  take_details(so_far, report);
   record->rank = (uint32_t)rank;
   record->outcomes = (uint32_t)unit->count;
   record->seconds += report->seconds;
@@ -97,11 +113,10 @@ ag_status ag_records_part(ag_records *self, size_t rank, ag_report *report)
   record->model = report->digest;
   so_far->images += report->outcomes;
   if (so_far->images < unit->count) return AG_OK;
-  AG_TRY(ag_session_record(self->session,
-                           &(ag_record){.kind = AG_RECORD_UNIT,
-                                        .key = unit->key,
-                                        .payload = record,
-                                        .size = sizeof *record + unit->count * sizeof *outcomes}));
+  AG_TRY(ag_session_record(self->session, &(ag_record){.kind = AG_RECORD_UNIT,
+                                                       .key = unit->key,
+                                                       .payload = record,
+                                                       .size = ag_unit_record_size(plan, index)}));
   AG_TRY(close_unit(self, index));
 cleanup:
   return status;

@@ -3,6 +3,7 @@
  * plan share (the same work under two names) counts for both. */
 #include "store/keyed.h"
 #include "store/provenance.h"
+#include "store/unit_record.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,6 +50,7 @@ void ag_ledger_destroy(ag_ledger **out)
   }
   for (size_t i = 0; ledger->units != NULL && i < ledger->plan->unit_count; ++i) {
     ag_release(&ledger->units[i].outcomes);
+    ag_release(&ledger->units[i].details);
     ag_release(&ledger->units[i].failure);
   }
   ag_release(&ledger->ranks);
@@ -158,6 +160,7 @@ static void drop_units_of_others(ag_ledger *ledger, size_t index)
     }
     unit->progress = AG_PROGRESS_MISSING;
     ag_release(&unit->outcomes);
+    ag_release(&unit->details);
   }
 }
 
@@ -195,10 +198,12 @@ static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *rec
 {
   ag_unit_state *state = &ledger->units[index];
   const ag_unit *unit = &ledger->plan->units[index];
+  const char *payload = record->payload;
   ag_unit_record head;
-  ag_outcome *outcomes = NULL;
-  const size_t expected = sizeof head + unit->count * sizeof *outcomes;
-  if (record->size != expected) return bad_size("a unit", record, expected);
+  ag_unit_state new = {.progress = AG_PROGRESS_DONE};
+  bool enough = false;
+  const size_t plain = sizeof head + unit->count * sizeof *new.outcomes;
+  if (record->size < plain) return bad_size("a unit", record, plain);
   memcpy(&head, record->payload, sizeof head);
   if (head.outcomes != unit->count) {
     return ag_fail(AG_BAD_STORE, "a unit has %u outcomes; expected %zu", head.outcomes,
@@ -208,13 +213,17 @@ static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *rec
   const bool other = model->progress == AG_PROGRESS_DONE &&
                      memcmp(&head.model, &model->record.parameters, sizeof head.model) != 0;
   if (other || state->progress == AG_PROGRESS_DONE) return AG_OK;
-  const ag_status status =
-      copy_outcomes(unit, (const char *)record->payload + sizeof head, &outcomes);
-  if (status != AG_OK) return status;
+  ag_status status = ag_unit_details_read(ledger->plan, index, payload + plain,
+                                          record->size - plain, &new, &enough);
+  if (status != AG_OK || !enough) return status;
+  status = copy_outcomes(unit, payload + sizeof head, &new.outcomes);
+  if (status != AG_OK) {
+    ag_release(&new.details);
+    return status;
+  }
   forget_failure(&state->progress, &state->failure);
-  state->record = head;
-  state->outcomes = outcomes;
-  state->progress = AG_PROGRESS_DONE;
+  new.record = head;
+  *state = new;
   /* Whoever did the unit had the model: one from a file says so in no other way. */
   forget_failure(&model->progress, &model->failure);
   return AG_OK;

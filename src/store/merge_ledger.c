@@ -113,7 +113,11 @@ static ag_status compare_units(const ag_merging *all, size_t index, const ag_uni
               one->cost.forwards == other->cost.forwards && one->outcomes == other->outcomes;
   for (size_t i = 0; i < one->outcomes && same; ++i)
     same = is_same_outcome(&there->outcomes[i], &new->outcomes[i]);
-  return same ? AG_OK : unit_conflict(all, index, "other outcomes", from, source);
+  if (!same) return unit_conflict(all, index, "other outcomes", from, source);
+  if (!there->has_details || !new->has_details) return AG_OK;
+  const ag_details details = ag_unit_details(all->ledger, index);
+  if (same_bits(there->details, new->details, ag_details_bytes(&details))) return AG_OK;
+  return unit_conflict(all, index, "other details", from, source);
 }
 
 ag_status ag_merge_check_models(const ag_merging *all)
@@ -143,9 +147,10 @@ static size_t model_worth(const ag_model_state *model)
   return 2 * model->epoch_count + (model->progress == AG_PROGRESS_FAILED);
 }
 
+/* A record of before there were details is worth less than one with them. */
 static size_t unit_worth(const ag_unit_state *unit)
 {
-  if (unit->progress == AG_PROGRESS_DONE) return 2;
+  if (unit->progress == AG_PROGRESS_DONE) return unit->has_details ? 3 : 2;
   return unit->progress == AG_PROGRESS_FAILED;
 }
 
@@ -170,7 +175,8 @@ static ag_status take_unit(ag_merging *all, size_t index, ag_unit_state *new, si
 {
   ag_unit_state *there = &all->ledger->units[index];
   if (there->progress == AG_PROGRESS_DONE && new->progress == AG_PROGRESS_DONE) {
-    return compare_units(all, index, new, source);
+    const ag_status status = compare_units(all, index, new, source);
+    if (status != AG_OK) return status;
   }
   if (unit_worth(new) > unit_worth(there)) {
     const ag_unit_state before = *there;

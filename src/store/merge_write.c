@@ -118,21 +118,30 @@ cleanup:
   return status;
 }
 
-static ag_status add_unit(ag_journal *journal, const ag_digest *key, const ag_unit_state *unit)
+static ag_status add_unit(const ag_merging *all, ag_journal *journal, size_t index)
 {
   ag_status status = AG_OK;
-  char *payload = NULL;
+  const ag_digest *key = &all->plan->units[index].key;
+  const ag_unit_state *unit = &all->ledger->units[index];
+  ag_unit_record *record = NULL;
   const size_t outcomes = unit->record.outcomes * sizeof *unit->outcomes;
   if (unit->progress == AG_PROGRESS_FAILED) {
     return add(journal, AG_RECORD_FAILURE, key, unit->failure, strlen(unit->failure));
   }
   if (unit->progress != AG_PROGRESS_DONE) return AG_OK;
-  AG_TRY(ag_allocate(sizeof unit->record + outcomes, 1, &payload));
-  memcpy(payload, &unit->record, sizeof unit->record);
-  memcpy(payload + sizeof unit->record, unit->outcomes, outcomes);
-  AG_TRY(add(journal, AG_RECORD_UNIT, key, payload, sizeof unit->record + outcomes));
+  const size_t size = unit->has_details ? ag_unit_record_size(all->plan, index)
+                                        : sizeof *record + outcomes;
+  AG_TRY(ag_allocate(size, 1, &record));
+  *record = unit->record;
+  memcpy(record + 1, unit->outcomes, outcomes);
+  if (unit->has_details) {
+    const ag_details from = ag_unit_details(all->ledger, index);
+    const ag_details to = ag_unit_record_details(all->plan, index, record);
+    ag_details_copy(&from, &to);
+  }
+  AG_TRY(add(journal, AG_RECORD_UNIT, key, record, size));
 cleanup:
-  ag_release(&payload);
+  ag_release(&record);
   return status;
 }
 
@@ -153,7 +162,7 @@ static ag_status add_work(const ag_merging *all, ag_journal *journal)
   for (size_t i = 0; i < plan->unit_count; ++i) {
     const ag_digest *key = &plan->units[i].key;
     if (ag_keyed_find(units, plan->unit_count, key) != i) continue;
-    AG_TRY(add_unit(journal, key, &all->ledger->units[i]));
+    AG_TRY(add_unit(all, journal, i));
   }
 cleanup:
   ag_release(&units);

@@ -96,9 +96,9 @@ static void fill_row(const ag_ledger *ledger, size_t index, const ag_outcome *ou
   row->mean_l2 = summary.mean_l2;
 }
 
-/* /samples/KEY; points that are the same work under two names share it. */
-static ag_status write_samples(hid_t file, const char *key, const ag_outcome *outcomes,
-                               size_t count)
+/* /samples/KEY and the details; points that are the same work under two names share them. */
+static ag_status write_samples(hid_t file, const ag_ledger *ledger, size_t point, const char *key,
+                               const ag_outcome *outcomes, size_t count)
 {
   static const ag_column columns[] = {
       {"index", AG_COLUMN_INDEX, offsetof(ag_outcome, index)},
@@ -121,6 +121,7 @@ static ag_status write_samples(hid_t file, const char *key, const ag_outcome *ou
                                        .rows = outcomes,
                                        .row_size = sizeof *outcomes,
                                        .row_count = count}));
+  AG_TRY(ag_results_details(file, ledger, point, key, outcomes, count));
 cleanup:
   return status;
 }
@@ -136,7 +137,7 @@ static ag_status write_point(hid_t file, const ag_ledger *ledger, size_t index, 
   fill_row(ledger, index, outcomes, count, row);
   row->gradients = cost.gradients;
   row->forwards = cost.forwards;
-  AG_TRY(write_samples(file, row->key, outcomes, count));
+  AG_TRY(write_samples(file, ledger, index, row->key, outcomes, count));
 cleanup:
   ag_release(&outcomes);
   return status;

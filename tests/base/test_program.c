@@ -34,6 +34,24 @@ static void passes_arguments_as_they_are(void **state)
   ag_program_clear(&program);
 }
 
+/* This program's own folder stays. */
+static void runs_in_a_folder(void **state)
+{
+  (void)state;
+  char before[AG_PATH_SIZE];
+  char after[AG_PATH_SIZE];
+  ag_program program;
+  assert_non_null(getcwd(before, sizeof before));
+  assert_int_equal(ag_program_run_in("/", (const char *const[]){"pwd", NULL}, 20, &program), AG_OK);
+  assert_string_equal(program.output.bytes, "/\n");
+  ag_program_clear(&program);
+  assert_non_null(getcwd(after, sizeof after));
+  assert_string_equal(before, after);
+  assert_int_equal(ag_program_run_in("/no such", (const char *const[]){"pwd", NULL}, 20, &program),
+                   AG_IO_ERROR);
+  assert_string_equal(ag_message(), "cannot start pwd: No such file or directory");
+}
+
 static void gives_an_empty_input(void **state)
 {
   (void)state;
@@ -142,6 +160,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(captures_both_streams_and_the_code),
       cmocka_unit_test(passes_arguments_as_they_are),
+      cmocka_unit_test(runs_in_a_folder),
       cmocka_unit_test(gives_an_empty_input),
       cmocka_unit_test(makes_output_plain),
       cmocka_unit_test(keeps_so_much_and_no_more),

@@ -48,7 +48,7 @@ static const char largest[] =
     "  - &pgd {kind: pgd, name: pgd-a, steps: &steps 20, step_size: 2/255}\n"
     "  - {kind: pgd, steps: *steps, restarts: 3, random_start: false}\n"
     "epsilons: [8/255, 0, 0.5, 1e-3]\n"
-    "evaluation: {images: 300, block: 64}\n"
+    "evaluation: {images: 300, block: 64, examples: 7, latent: dense1, latent_images: 20}\n"
     "kernels: {instructions: baseline, convolution: im2col}\n"
     "run: {ranks_per_model: 4, checkpoint_minutes: 0.5, stall_seconds: 60}\n";
 
@@ -210,7 +210,8 @@ static void prints_in_the_form_of_the_design(void **state)
        "attack_draws: auto, vote: mean}\n"),
       ("\n  - {kind: pgd, name: pgd-a, steps: 20, step_size: 2/255, restarts: 1, "
        "random_start: true, norm: linf}\n"),
-      "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64}\n",
+      "\nepsilons: [8/255, 0, 0.5, 1e-3]\nevaluation: {images: 300, block: 64, examples: 7, "
+      "latent: dense1, latent_images: 20}\n",
       "\nkernels: {instructions: baseline, convolution: im2col}\n",
       "\nrun: {ranks_per_model: 4, checkpoint_minutes: 0.5, stall_seconds: 60}\n",
   };

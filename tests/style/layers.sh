@@ -13,6 +13,7 @@ BEGIN {
   # Where a third-party header may be included: a pattern of paths.
   home["cblas.h"] = "^src/kernels/gemm\\.c$"
   home["hdf5.h"] = home["hdf5_hl.h"] = "^src/(network|store)/|^tests/"
+  home["png.h"] = "^src/report/picture\\.c$|^tests/"
   home["mpi.h"] = "^src/(training|run|cli)/|^include/advgrid/run\\.h$|^tests/"
 }
 

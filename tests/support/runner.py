@@ -71,6 +71,7 @@ class Program:
             # Open MPI keeps memory until the end. What is undefined must still be seen.
             ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
         self.environment.pop("ADVGRID_CIFAR10", None)
+        self.reports = False  # whether runs write their page
         self.user = None  # who commands are run as, where this script is root's
 
     def path(self, *names):
@@ -83,8 +84,10 @@ class Program:
         return self.path(name)
 
     def command(self, ranks, arguments):
-        """ranks 0: without mpirun."""
+        """ranks 0: without mpirun. Runs draw no report where the test is not about that."""
         line = [self.binary, *map(str, arguments)]
+        if not self.reports and line[1:2] == ["run"]:
+            line.insert(2, "--no-report")
         if ranks == 0:
             return line
         return ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), *line]

@@ -1,0 +1,81 @@
+/* The parts of report.html, in the order in which a reader meets them. */
+#ifndef ADVGRID_REPORT_PAGE_H
+#define ADVGRID_REPORT_PAGE_H
+
+#include "advgrid/plan.h"
+#include "report/figure.h"
+#include "report/sheet.h"
+#include "store/results_read.h"
+
+/* page.css and page.js. */
+extern const char ag_page_style[];
+extern const char ag_page_script[];
+
+/* A page that is being written. */
+typedef struct ag_page {
+  const char *folder; /* borrowed */
+  ag_results results;
+  ag_figures figures;
+  ag_job *job; /* of the result file; NULL where this version cannot read it */
+  ag_sheet sheet;
+} ag_page;
+
+/* A defense under an attack at an epsilon, over the seeds that are done: means, and an interval
+ * from the lowest end of the seeds' 95 % intervals to the highest. NaN where none is done. */
+typedef struct ag_cell {
+  size_t done, failed, missing; /* seeds */
+  double images, clean;
+  double robust, low, high;      /* of all images */
+  double correct, c_low, c_high; /* of those that are classified correctly without an attack */
+} ag_cell;
+
+ag_cell ag_page_cell(const ag_page *page, size_t defense, size_t attack, size_t epsilon);
+/** How many points are done, failed and missing. */
+void ag_page_count(const ag_page *page, size_t counts[3]);
+/** "Linf" or "L2", or "" where the file does not say. */
+const char *ag_page_norm(const ag_page *page, size_t attack);
+
+/** What a class of the dataset is called; classes: how many there are, 0: not known. */
+void ag_page_class(const ag_page *page, size_t class, size_t classes, char text[AG_NUMBER_SIZE]);
+/** Seconds of a rank as hours of its cores, by the threads of the last run; NaN where the file does
+ *  not say these. */
+double ag_page_core_hours(const ag_page *page, double seconds);
+
+/* ---- figures; each adds to the list ------------------------------------------------------------
+ */
+
+ag_status ag_page_draw_accuracy(ag_page *page);
+ag_status ag_page_draw_training(ag_page *page);
+ag_status ag_page_draw_ranks(ag_page *page);
+ag_status ag_page_draw_latent(ag_page *page);
+
+/* ---- sections; each appends to the sheet ------------------------------------------------------
+ */
+
+void ag_page_summary(ag_page *page); /* how far it is, and the best defense */
+void ag_page_gates(ag_page *page);   /* and what failed */
+void ag_page_curves(ag_page *page);
+void ag_page_tables(ag_page *page);
+void ag_page_points(ag_page *page);   /* the table of every point */
+void ag_page_draws(ag_page *page);    /* a table, where the file has it */
+void ag_page_examples(ag_page *page); /* this and the next: nothing where the file has none */
+void ag_page_latent(ag_page *page);
+bool ag_page_has_examples(const ag_page *page);
+bool ag_page_has_latent(const ag_page *page);
+void ag_page_training(ag_page *page);
+void ag_page_run(ag_page *page);
+void ag_page_provenance(ag_page *page);
+
+/** Appends the figures of a group. */
+void ag_page_figures(ag_page *page, ag_figure_group group);
+/** Opens and closes a table that can be sorted and copied, in a box of its own that scrolls. title:
+ *  plain HTML; name: of the table when it is copied. */
+void ag_page_table_open(ag_page *page, const char *title, const char *name);
+void ag_page_table_close(ag_page *page);
+/** A heading of a column; what the copied table calls it where `copied` is not NULL. */
+void ag_page_heading(ag_page *page, const char *text, const char *copied, bool number);
+/** A cell with a number of so many decimals, or of so many digits; a dash where it is NaN. */
+void ag_page_fixed(ag_page *page, int decimals, double value);
+void ag_page_short(ag_page *page, int digits, double value);
+
+#endif

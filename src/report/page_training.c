@@ -1,0 +1,74 @@
+/* How the models were trained: where each ended, and what it took. */
+#include "report/page.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Over all epochs. */
+typedef struct totals {
+  double best, robust_best; /* validation accuracies */
+  double seconds, exposed, hidden;
+} totals;
+
+static totals sum_epochs(const ag_read_training *training)
+{
+  totals all = {(double)NAN, (double)NAN, 0, 0, 0};
+  for (size_t i = 0; i < training->epoch_count; ++i) {
+    const ag_read_epoch *epoch = &training->epochs[i];
+    all.best = fmax(all.best, epoch->validation_accuracy);
+    all.robust_best = fmax(all.robust_best, epoch->robust_validation_accuracy);
+    all.seconds += epoch->seconds;
+    all.exposed += epoch->exposed_seconds;
+    all.hidden += epoch->hidden_seconds;
+  }
+  return all;
+}
+
+static void row(ag_page *page, const ag_read_training *training)
+{
+  const ag_read_epoch *last = &training->epochs[training->epoch_count - 1];
+  const totals all = sum_epochs(training);
+  ag_sheet_put(&page->sheet, "<tr><th scope=\"row\">");
+  ag_sheet_name(&page->sheet, training->name);
+  ag_sheet_put(&page->sheet, "</th>");
+  ag_page_fixed(page, 0, last->epoch);
+  ag_page_fixed(page, 4, last->loss);
+  ag_page_fixed(page, 2, 100 * last->train_accuracy);
+  ag_page_fixed(page, 2, 100 * last->validation_accuracy);
+  ag_page_fixed(page, 2, 100 * all.best);
+  ag_page_fixed(page, 2, 100 * last->robust_validation_accuracy);
+  ag_page_fixed(page, 2, 100 * all.robust_best);
+  ag_page_fixed(page, 1, all.seconds);
+  ag_page_fixed(page, 1, 100 * all.exposed / all.seconds);
+  ag_page_fixed(page, 1, 100 * all.hidden / all.seconds);
+  ag_sheet_put(&page->sheet, "</tr>\n");
+}
+
+void ag_page_training(ag_page *page)
+{
+  static const char *const headings[] = {"epochs",         "loss",    "training, %",
+                                         "validation, %",  "best, %", "robust validation, %",
+                                         "best robust, %", "seconds", "exposed, %",
+                                         "hidden, %"};
+  ag_sheet *sheet = &page->sheet;
+  ag_sheet_put(sheet, "<section id=\"training\"><h2>Training</h2>\n");
+  if (page->results.training_count == 0) {
+    ag_sheet_put(sheet, "<p class=\"note\">No epoch of any model is in this file.</p></section>\n");
+    return;
+  }
+  ag_page_figures(page, AG_FIGURE_TRAINING);
+  ag_page_table_open(page, "Models", "training");
+  ag_sheet_put(sheet, "<thead><tr>\n");
+  ag_page_heading(page, "model", NULL, false);
+  for (size_t i = 0; i < sizeof headings / sizeof *headings; ++i)
+    ag_page_heading(page, headings[i], NULL, true);
+  ag_sheet_put(sheet, "</tr></thead><tbody>\n");
+  for (size_t i = 0; i < page->results.training_count; ++i)
+    row(page, &page->results.trainings[i]);
+  ag_sheet_put(sheet, "</tbody>");
+  ag_page_table_close(page);
+  ag_sheet_put(sheet,
+               "<p class=\"note\">Of the last epoch, and the best of all. Seconds are the clock's;"
+               " exposed is the share of them in which ranks waited for each other's gradients and"
+               " weights, hidden that in which these travelled behind computing.</p></section>\n");
+}

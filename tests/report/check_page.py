@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""check_page.py ADVGRID: the numbers on the page are those of results.h5, whatever state the job is
+in, and no name in the file becomes code."""
+import base64
+import glob
+import hashlib
+import math
+import os
+import re
+import string
+import sys
+import xml.dom.minidom
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from support.page import Page
+from support.runner import check, job, main, require, rows
+
+require("h5py", "numpy")
+from support.results_files import add_details, make
+
+SIZE_MAXIMUM = 15 << 20
+GATES = [("epsilon 0 equals clean", "passed", "1 point"),
+         ("a black-box attack is not stronger", "not applicable", "no attacks"),
+         ("one step is not stronger than many", "failed", "27 of 200 images")]
+
+
+def report(program, folder, **how):
+    result = program.run("report", folder, **how)
+    return Page(os.path.join(folder, "report.html")), result
+
+
+def percent(value):
+    return "" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def epsilon_text(value):
+    short = f"{value:.4g}"
+    return short if math.isclose(float(short), value) else f"{255 * value:.0f}/255"
+
+
+def check_points_table(page, folder):
+    """Every row of /results, to the digit that is shown."""
+    shown = {(row["defense"], row["attack"], float(row["epsilon"]), int(row["seed"])): row
+             for row in page.tables["points"].records()}
+    for row in rows(folder):
+        got = shown[row["defense"], row["attack"], float(f"{row['epsilon']:.9g}"), int(row["seed"])]
+        want = {"images": str(row["images"]), "clean correct": str(row["clean_correct"]),
+                "robust correct": str(row["robust_correct"]), "state": "done",
+                "clean, %": percent(row["clean_accuracy"]), "low, %": percent(row["ci_low"]),
+                "robust, %": percent(row["robust_accuracy"]), "high, %": percent(row["ci_high"]),
+                "of correct, %": percent(row["robust_accuracy_of_correct"]),
+                "max Linf": f"{row['max_linf']:.4g}", "mean L2": f"{row['mean_l2']:.4g}",
+                "gradients": str(row["gradients"]), "rank seconds": f"{row['seconds']:.2f}"}
+        for name, value in want.items():
+            check(got[name] == value, f"{name} of {row}: {got[name]}, expected {value}")
+    return shown
+
+
+def check_pivots(page, folder):
+    """One seed: both tables have the accuracies of each point."""
+    for table, column in (("all-images", "robust_accuracy"),
+                          ("correct-images", "robust_accuracy_of_correct")):
+        shown = {(row["defense"], row["attack"]): row for row in page.tables[table].records()}
+        for row in rows(folder):
+            got = shown[row["defense"], row["attack"]]
+            name = f"epsilon {epsilon_text(row['epsilon'])}"
+            check(got[name] == percent(row[column]), f"{table}, {row}: {got}")
+            check(got["clean"] == percent(row["clean_accuracy"]), f"{table}, {row}: {got}")
+
+
+def check_best(page, folder):
+    best = {}
+    for row in rows(folder):
+        place = row["attack"], f"epsilon {epsilon_text(row['epsilon'])}"
+        best[place] = max(best.get(place, 0), row["robust_accuracy"])
+    shown = {row["attack"]: row for row in page.tables["best"].records()}
+    for (attack, epsilon), accuracy in best.items():
+        check(shown[attack][epsilon] == percent(accuracy), f"{attack}, {epsilon}: {shown[attack]}")
+
+
+def check_whole(page, folder):
+    """What every page must be."""
+    check(len(page.source) < SIZE_MAXIMUM, f"{folder}: {len(page.source)} bytes")
+    check(not re.search(r"\bnan\b", page.text, re.IGNORECASE), f"{folder}: a NaN is shown")
+    check(page.elements["script"] == 1, f"{folder}: {page.elements}")
+    digest = base64.b64encode(hashlib.sha256(page.scripts[0].encode()).digest()).decode()
+    check(f"script-src 'sha256-{digest}'" in page.policy, f"{folder}: {page.policy}")
+    check(not [name for name in page.attributes if name.startswith("on")], f"{page.attributes}")
+    check(all(source.startswith("data:image/") for _, source in page.figures), "a picture from afar")
+    for name in "link", "a":
+        check(f"<{name} href=\"http" not in page.source, "a link to a network")
+
+
+def figures(page, kind="svg+xml"):
+    start = f"data:image/{kind};base64,"
+    return [base64.b64decode(source[len(start):]).decode() if kind == "svg+xml" else source
+            for _, source in page.figures if source.startswith(start)]
+
+
+def check_figures(page, folder, count):
+    drawn = figures(page)
+    check(len(drawn) == count, f"{folder}: {len(drawn)} figures, expected {count}")
+    for name in glob.glob(os.path.join(folder, "figures", "*.gp")):
+        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("dat", b"")):
+            with open(f"{name[:-2]}{kind}", "rb") as file:
+                check(file.read(16).startswith(start), f"{name[:-2]}{kind}")
+    for svg in drawn:
+        check("prefers-color-scheme:dark" in svg, "a figure for light screens alone")
+        xml.dom.minidom.parseString(svg)
+
+
+def a_run_ends_with_its_report(program):
+    program.reports = True
+    defenses = "[{kind: none}, {kind: gaussian-noise, sigma: 0.1, draws: 2}]"
+    path = program.write("job.yaml", job(defenses=defenses, training_images=200, images=40, block=20))
+    out = program.path("out")
+    result = program.run("run", path, "-o", out, ranks=2)
+    check(result.out.endswith(f"{out}/results.h5\n{out}/report.html\n"), f"{result}")
+    page = Page(os.path.join(out, "report.html"))
+    check_whole(page, out)
+    check(len(check_points_table(page, out)) == 12, "12 points")
+    check_pivots(page, out)
+    check_best(page, out)
+    check_figures(page, out, 2 * 2 + 3 + 1)  # two scales of two attacks, training, ranks
+    check("Under fgsm" in figures(page)[0] and "in Linf" in figures(page)[0], "a panel's words")
+    for name in "none", "gaussian-noise":
+        check(all(name in svg for svg in figures(page)[:7]), f"{name} in each legend")
+    again, result = report(program, out)
+    check(result.out == f"{out}/report.html\n", f"{result}")
+    check(again.tables["points"].rows == page.tables["points"].rows, "the same report again")
+    os.remove(os.path.join(out, "report.html"))
+    program.run("run", path, "-o", out, "--no-report", ranks=2)
+    check(not os.path.exists(os.path.join(out, "report.html")), "--no-report")
+
+
+def what_is_missing_is_a_dash(program):
+    """Half a job of three seeds: one attack has failed at an epsilon, a defense has not begun."""
+    def state(defense, attack, epsilon, seed):
+        if defense == 2:
+            return 0
+        return 2 if (attack, epsilon) == (1, 1) else int(seed < 2 or defense == 0)
+
+    out = program.path("half")
+    make(out, ["none", "at", "later"], epsilons=[0.01, 0.1], seeds=[1, 2, 3], state=state, ranks=0,
+         gates=GATES, failures=[("at-seed1, pgd, epsilon 0.1", "a logit is not finite")])
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check_points_table(page, out)
+    states = [row["state"] for row in page.tables["points"].records()]
+    check([states.count(name) for name in ("done", "failed", "missing")] == [15, 6, 15], f"{states}")
+    for row in page.tables["points"].records():
+        check(row["state"] == "done" or row["robust, %"] == row["images"] == "", f"{row}")
+    shown = {(row["defense"], row["attack"]): row for row in page.tables["all-images"].records()}
+    got = {(row["defense"], row["attack"], row["epsilon"]): [] for row in rows(out)}
+    for row in rows(out):
+        got[row["defense"], row["attack"], row["epsilon"]].append(row["robust_accuracy"])
+    for (defense, attack, epsilon), values in got.items():
+        check(shown[defense, attack][f"epsilon {epsilon:g}"] == percent(sum(values) / len(values)),
+              f"{defense}, {attack}: {shown[defense, attack]} is not the mean of {values}")
+    check(shown["at", "pgd"]["epsilon 0.1"] == "failed", f"{shown}")
+    check(shown["later", "fgsm"] == {"defense": "later", "attack": "fgsm", "clean": "",
+                                     "epsilon 0.01": "", "epsilon 0.1": ""}, f"{shown}")
+    for text in ("15 of 36", "6 failed, 15 missing", "2 of 3 seeds", "2 of 3 defenses done",
+                 "a logit is not finite"):
+        check(text in page.text, f"'{text}' is not on the page")
+    order = [page.text.index(gate) for gate, _, _ in (GATES[2], GATES[0], GATES[1])]
+    check(order == sorted(order), "gates that failed come first")
+    check("later (missing)" in figures(page)[0], "a curve without points says so")
+
+
+def one_point(program):
+    out = program.path("single")
+    make(out, ["none"], ["fgsm"], [8 / 255], epochs=0, ranks=0)
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check_points_table(page, out)
+    check_pivots(page, out)
+    check_figures(page, out, 2)
+    check("No epoch of any model" in page.text, "training is missing")
+    make(out, ["none"], ["fgsm"], [8 / 255], epochs=0, ranks=0, state=lambda *place: 0)
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check(not page.figures and page.tables["points"].rows[0][4] == "missing", "nothing is done")
+
+
+def details_where_there_are_some(program):
+    out = program.path("details")
+    made = make(out, ["none", "at"], ["pgd"], [0.05], more=add_details)
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check_figures(page, out, 2 + 2 * 2 + 4 + 1)  # two scales, two latent pairs, training, ranks
+    check(len(figures(page, "png")) == 3 * 4 * 2, "three pictures of four images of two points")
+    check("\u00d7 10" in page.text, "the perturbation's factor")
+    for row in page.tables["draws"].records():
+        want = [point for point in made if point[1] == row["defense"]][0]
+        check(row["images"] == str(want[5]), f"{row}")
+        check(math.isclose(float(row["mean, %"]), 100 * want[9], rel_tol=1e-5), f"{row}")
+    check(page.tables["neighbours"].rows[0][4:] == ["1.25", "3.5"], "distances")
+    check(any("41.2 % of variance" in svg and "dense1" in svg for svg in figures(page)), "axes")
+
+
+def five_hundred_points(program):
+    out = program.path("many")
+    make(out, [f"defense-{i}" for i in range(10)], [f"attack-{i}" for i in range(5)],
+         [i / 255 for i in range(10)], more=add_details, ranks=300, epochs=40)
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check(len(check_points_table(page, out)) == 500, "500 points")
+    check(len(figures(page, "png")) == 3 * 500, "an image of each point")
+    check_figures(page, out, 5 * 2 * 2 + 2 * 12 + 2 * 4 + 1)  # in two parts but the last two
+
+
+def hostile(canary):
+    """Names that would like to be code: HTML, gnuplot's commands, a shell's, paths."""
+    calls = [f"touch {canary}", f"system('touch {canary}')"]
+    return ["<script>alert(1)</script>", f"'; {calls[1]}; '", f"''. {calls[1]} .''", f"`{calls[0]}`",
+            f"$({calls[0]})", f"a\nset output '{canary}'\n", f"x' . {calls[1]} #", f"\" . `{calls[0]}`",
+            "../../../etc/passwd", "x" * 10000, "\\", "\u202e\u05d0\u05d1 \u65e5\u672c \u00e9\U0001f600",
+            "<img src=x onerror=alert(1)>", "</style></script>&quot;", "@macro {/Bold x}_2^3 %s%n"]
+
+
+def names_become_no_code(program):
+    canary, out = program.path("canary"), program.path("hostile")
+    names = hostile(canary)
+    make(out, names, names, [0.01, 0.1], job=names[0] + "\x01\n", gates=[(names[0], names[0], names[9])],
+         failures=[(names[9], names[12])])
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check(not os.path.exists(canary), "a name was run")
+    check(page.elements["style"] == 1 and "bdi" in page.elements, f"{page.elements}")
+    check(names[0] in page.text and names[12] in page.text, "names are shown as they are")
+    shown = {row[0] for row in page.tables["points"].rows}
+    check("x" * 64 + "\u2026" in shown and not any(len(name) > 65 for name in shown), "names are clipped")
+    check("\u202e" not in page.source, "a mark that turns the text")
+    check_figures(page, out, len(glob.glob(os.path.join(out, "figures", "*.gp"))))
+    for name in os.listdir(os.path.join(out, "figures")):
+        check(not set(name) - set(string.ascii_lowercase + string.digits + "-."), f"file {name}")
+    for svg in figures(page):
+        check("<script" not in svg.lower() and "<foreignobject" not in svg.lower(), "a script in a figure")
+    check(sorted(os.listdir(program.folder)) == ["hostile"], f"{os.listdir(program.folder)}")
+
+
+def every_character_reaches_a_figure(program):
+    """Printable ASCII, at either end of a name and in its midst."""
+    names = [f"{c}a{c}b{c}" for c in string.printable if c.isprintable()]
+    out = program.path("characters")
+    make(out, names, ["fgsm"], [0.1], epochs=0, ranks=0)
+    page, _ = report(program, out)
+    texts = " ".join(node.firstChild.data for svg in figures(page) for node in
+                     xml.dom.minidom.parseString(svg).getElementsByTagName("text") if node.firstChild)
+    stand_ins = {"'": "\u2019", "`": "\u2019", '"': "\u201d", "\\": "\u2216", " ": "\u00a0"}
+    for name in names:
+        want = "".join(stand_ins.get(c, c) for c in name)
+        check(want in texts or name == " a b " and "a" in texts, f"'{want}' is in no legend")
+
+
+def without_gnuplot(program):
+    out = program.path("bare")
+    make(out)
+    program.environment["PATH"] = program.path("nothing")
+    page, result = report(program, out, code=1)
+    check(result.messages() == [f"advgrid: {out}/report.html has no figures: gnuplot is not in PATH "
+                                "(Debian package gnuplot-nox)"], f"{result}")
+    check_whole(page, out)
+    check_points_table(page, out)
+    check("not drawn: gnuplot is not in PATH" in page.text and not page.figures, "what is missing")
+    program.reports = True
+    program.environment["OMPI_MCA_plm_rsh_agent"] = "/bin/true"  # which MPI looks for in PATH
+    path = program.write("job.yaml", job(epochs=1, training_images=200, images=40, epsilons="[8/255]"))
+    result = program.run("run", path, "-o", "out", ranks=0)
+    told = [line for line in result.messages() if "gnuplot" in line]
+    check(len(told) == 1 and "warning: " in told[0], f"{result}")
+    check(os.path.exists(program.path("out", "report.html")), "a run's page")
+
+
+def what_is_no_result_folder(program):
+    result = program.run("report", program.path("none"), code=2)
+    check("results.h5 is not there" in result.err, f"{result}")
+    os.mkdir(program.path("broken"))
+    with open(program.path("broken", "results.h5"), "wb") as file:
+        file.write(b"no HDF5")
+    with open(program.path("broken", "report.html"), "w", encoding="utf-8") as file:
+        file.write("of before")
+    result = program.run("report", program.path("broken"), code=1)
+    check("is not an HDF5 file" in result.err, f"{result}")
+    check(sorted(os.listdir(program.path("broken"))) == ["report.html", "results.h5"], "left behind")
+    program.run("report", code=2)
+    program.run("report", "a", "b", code=2)
+
+
+main([a_run_ends_with_its_report, what_is_missing_is_a_dash, one_point, details_where_there_are_some,
+      five_hundred_points, names_become_no_code, every_character_reaches_a_figure, without_gnuplot,
+      what_is_no_result_folder])
