@@ -135,6 +135,8 @@ typedef struct ag_attack {
   ag_attack_finds finds;
   /* Of its epsilons and its distances; NULL: Linf. */
   ag_norm (*norm)(const ag_settings *settings);
+  /* The defense of the job whose model it sees as its target; NULL: the one that is judged. */
+  const char *(*source)(const ag_settings *settings);
   /* Floats of scratch for shards of up to target->capacity images. */
   size_t (*scratch_floats)(const ag_settings *settings, const ag_target *target);
   /* Passes an image takes at most, for the cost model. */
@@ -148,6 +150,8 @@ const ag_kind *ag_attack_table(size_t index);
 const ag_attack *ag_attack_of(const ag_entry *entry);
 /** The norm in which its epsilons and distances are. */
 ag_norm ag_attack_norm(const ag_entry *entry);
+/** The name of the defense on whose model it makes its images; NULL: on the one that is judged. */
+const char *ag_attack_source(const ag_entry *entry);
 /** Whether what it does depends on epsilon. */
 bool ag_attack_takes_epsilon(const ag_entry *entry);
 /** What it may do at that epsilon. */

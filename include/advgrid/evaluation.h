@@ -147,12 +147,19 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
                               const ag_images *training, const ag_entry *attack, size_t capacity,
                               uint64_t seed, ag_evaluator **evaluator);
 void ag_evaluator_destroy(ag_evaluator **evaluator);
+/** Lets the attack see another model, the source, in the place of the one that is judged, which is
+ *  asked for nothing but the verdicts. defense, network, training: the source's, as the creation
+ *  takes them; of the same shapes. Once, at most. A logit of the source that is not finite fails a
+ *  shard as one of the judged model does. */
+ag_status ag_evaluator_attack_from(ag_evaluator *evaluator, const ag_entry *defense,
+                                   const ag_network *network, const ag_images *training);
 /** See ag_workspace_listen. */
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events);
 /** From now on details of the images that are attacked, which are among these, go there; form NULL:
  *  nowhere, as at first. details: copied, its form and its block borrowed. Costs no pass. Fails
  * with AG_BAD_JOB where the network has no such layer. */
 ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *details);
+/** Bytes of its memory; a source comes to those of another ag_defended. */
 size_t ag_evaluator_bytes(const ag_entry *defense, const ag_network *network,
                           const ag_entry *attack, size_t capacity);
 
@@ -180,7 +187,7 @@ typedef enum ag_gate_index {
   AG_GATE_ONE_STEP,       /* one gradient finds no more than many */
   AG_GATE_LARGE_EPSILON,  /* many gradients and a large epsilon leave no more than guessing */
   AG_GATE_ZERO_GRADIENTS, /* there is a gradient to follow */
-  AG_GATE_BLACK_BOX,      /* who sees no gradient finds no more than who sees many */
+  AG_GATE_BLACK_BOX,      /* who sees no gradient of it finds no more than who sees many */
   AG_GATE_CERTIFICATE,    /* no attack in L2 finds what a certificate excludes */
   AG_GATES
 } ag_gate_index;
@@ -218,6 +225,7 @@ typedef struct ag_gate_point {
   const ag_entry *attack; /* the same pointer for all of its epsilons */
   double epsilon;
   const char *epsilon_text;
+  bool transferred;           /* its images were made on another model than the one judged */
   const ag_outcome *outcomes; /* [count], of the same images in all points of a model */
   size_t count;
 } ag_gate_point;

@@ -43,7 +43,8 @@ void ag_job_destroy(ag_job **job);
 ag_status ag_job_use_cifar10(ag_job *job);
 
 /** Drops all seeds, or all defenses, but one, as the job writes the seed or names the defense; keys
- *  stay as they are. Fails with AG_INVALID_ARGUMENT and a list of those there are. */
+ *  stay as they are. Defenses from whose models attacks take their images stay too. Fails with
+ * AG_INVALID_ARGUMENT and a list of those there are. */
 ag_status ag_job_keep_seed(ag_job *job, const char *seed);
 ag_status ag_job_keep_defense(ag_job *job, const char *name);
 
@@ -99,9 +100,11 @@ typedef struct ag_model_unit {
 /* One row of the results. */
 typedef struct ag_point {
   size_t model, attack, epsilon; /* indices in the plan or the job */
+  size_t source;                 /* the model that the attack sees: another, or `model` */
   ag_digest key;                 /* of all that the row depends on, the number of images included */
   size_t first_unit, unit_count; /* shared by all epsilons where the attack takes none */
   ag_attack_cost passes;         /* over each image, at most, the verdicts on it included */
+  ag_attack_cost source_passes;  /* of these none, but those by another source */
 } ag_point;
 
 /* What one rank does in one go: a block of a point's images. */
@@ -164,9 +167,9 @@ typedef struct ag_model_work {
 } ag_model_work;
 
 typedef struct ag_unit_work {
-  size_t model;   /* which must be ready first */
-  double seconds; /* the same for each of its shards */
-  size_t shards;  /* > 0: what it can be split into, for several ranks */
+  size_t model, source; /* both must be ready first; the same where one is enough */
+  double seconds;       /* the same for each of its shards */
+  size_t shards;        /* > 0: what it can be split into, for several ranks */
   bool done;
 } ag_unit_work;
 
@@ -203,14 +206,15 @@ typedef enum ag_work_state { AG_WORK_OPEN, AG_WORK_DONE, AG_WORK_FAILED } ag_wor
  * been told something is asked for orders until it has none.
  *
  * A model is trained by a team in segments of some seconds, at the end of which the team grows by
- * ranks that idle. A unit of attack waits for its model and goes out whole or in parts; a rank has
+ * ranks that idle. A unit of attack waits for its models and goes out whole or in parts; a rank has
  * one part in hand and one ahead. A rank that is free takes a training that nobody has begun, or
  * else a part, the longest shards first, or else waits for a training that is better off with it.
  * What fails is given out once more, and closed as failed when it fails again. Parts get smaller
  * as the work runs out, so that all ranks end together.
  *
  * An event and an order take O(log(models + ranks)), the end of a segment O(team) and, while ranks
- * idle, O(models log(models)). Nothing is allocated after the creation. */
+ * idle, O(models log(models)), that of a training as often O(log(models)) as there are other models
+ * whose units wait for it. Nothing is allocated after the creation. */
 typedef struct ag_schedule ag_schedule;
 
 /** work: borrowed during the call. Fails with AG_INVALID_ARGUMENT where a number in it makes no

@@ -62,7 +62,7 @@ typedef struct ag_unit_record {
   uint32_t rank, outcomes;
   double seconds;
   ag_attack_cost cost;
-  ag_digest model; /* ag_network_digest of what was attacked */
+  ag_digest model; /* ag_attacked_digest of what was attacked */
 } ag_unit_record;
 
 /** Bytes of the record of a unit of the plan, with its outcomes and the details that it brings
@@ -165,12 +165,20 @@ void ag_ledger_destroy(ag_ledger **ledger);
 /** Takes a record in; one whose key the plan does not have is passed over. Usable as the
  *  visit of ag_journal_read with the ledger as context. A later record of a key replaces
  *  an earlier failure, never what is done; but a model that was trained anew to other parameters
- *  replaces the old one, and the units that attacked the old one are open again. A unit's record
- *  that lacks details which the plan wants is passed over, but for one from before there were any,
- *  where the job does not ask for them itself: nobody's finished work is done again for pictures
- *  that nobody has asked for. */
+ *  replaces the old one, and the units that attacked the old one, or took their images from it, are
+ *  open again. A unit's record that lacks details which the plan wants is passed over, but for one
+ *  from before there were any, where the job does not ask for them itself: nobody's finished work is
+ *  done again for pictures that nobody has asked for. */
 ag_status ag_ledger_take(void *ledger, const ag_record *record);
-/** A point's state: failed where its model or a unit failed, done where all units are. */
+/** What a unit's record says of the models that it depends on. model, source: ag_network_digest of
+ *  the point's; where they are one, that is it, else the digest of both, of which one from a file
+ *  counts as zeros, since the file is part of the unit's key. Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_attacked_digest(const ag_plan *plan, size_t point, const ag_digest *model,
+                             const ag_digest *source, ag_digest *attacked);
+/** Whether that is what the unit's models are now, as far as the ledger knows them. */
+ag_status ag_ledger_is_current(const ag_ledger *ledger, size_t unit, const ag_digest *attacked,
+                               bool *current);
+/** A point's state: failed where a model or a unit of it failed, done where all units are. */
 ag_progress ag_ledger_point(const ag_ledger *ledger, size_t point);
 /** A done point's outcomes in the order of its images, as they are at its epsilon, and what they
  *  cost; that of an attack that takes no epsilon is the same for all. outcomes: owned by the

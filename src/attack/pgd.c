@@ -3,47 +3,19 @@
  * in L2 with the gradient over its norm in the place of its sign.
  * Each restart runs on the images that still stand; of all iterates the one with the lowest
  * margin is kept, and an image whose margin falls below zero leaves the batch at once. */
+#include "attack/pgd.h"
 #include "attack/attack.h"
 
 #include <math.h>
 #include <string.h>
 
-static const char *const norms[] = {"linf", "l2", NULL};
+const char *const ag_pgd_norms[] = {"linf", "l2", NULL};
 
-static const ag_option options[] = {
-    {.name = "steps",
-     .type = AG_OPTION_COUNT,
-     .initial = "10",
-     .minimum = 1,
-     .maximum = 10000, /* times restarts: fewer than AG_VERDICT_STEP */
-     .help = "gradient steps of a restart"},
-    {.name = "step_size",
-     .type = AG_OPTION_NUMBER,
-     .initial = "",
-     .minimum = 1e-9,
-     .maximum = 100,
-     .help = "length of a step; 2.5 epsilon / steps where it is left out"},
-    {.name = "restarts",
-     .type = AG_OPTION_COUNT,
-     .initial = "1",
-     .minimum = 1,
-     .maximum = 1000,
-     .help = "starts, of which the worst for the network counts"},
-    {.name = "random_start",
-     .type = AG_OPTION_FLAG,
-     .initial = "true",
-     .help = "start uniformly in the ball, not at the image"},
-    {.name = "norm",
-     .type = AG_OPTION_WORD,
-     .late = true,
-     .initial = "linf",
-     .words = norms,
-     .help = "the norm of epsilon and of a step"},
-    {0},
-};
+static const ag_option options[] = {AG_PGD_OPTIONS, {0}};
 
 /* The images that still stand, packed at the front of each array. */
 typedef struct standing {
+  bool to_the_end;      /* they stay when they fall */
   size_t count, floats; /* images, and floats of one */
   float *x, *x0, *gradient, *logits;
   uint32_t *samples, *place; /* place: the image's row in the call */
@@ -57,7 +29,7 @@ static size_t floats_for(size_t count, size_t size)
   return ag_round_up(count * size, sizeof(float)) / sizeof(float);
 }
 
-static size_t scratch_floats(const ag_settings *settings, const ag_target *target)
+size_t ag_pgd_scratch_floats(const ag_settings *settings, const ag_target *target)
 {
   (void)settings;
   const size_t n = target->capacity;
@@ -65,14 +37,14 @@ static size_t scratch_floats(const ag_settings *settings, const ag_target *targe
          2 * floats_for(n, sizeof(uint32_t)) + floats_for(n, 1);
 }
 
-static ag_attack_cost cost(const ag_settings *settings)
+ag_attack_cost ag_pgd_cost(const ag_settings *settings)
 {
   const uint64_t restarts = ag_settings_count(settings, "restarts");
   return (ag_attack_cost){.gradients = restarts * ag_settings_count(settings, "steps"),
                           .forwards = restarts};
 }
 
-static ag_norm norm(const ag_settings *settings)
+ag_norm ag_pgd_norm(const ag_settings *settings)
 {
   return strcmp(ag_settings_word(settings, "norm"), "l2") == 0 ? AG_NORM_L2 : AG_NORM_LINF;
 }
@@ -102,12 +74,17 @@ static void start_uniformly(const ag_attack_call *call, standing *all, uint32_t 
   }
 }
 
-/* Takes in every image that has not fallen in an earlier restart. */
+static bool leaves(const standing *all, float margin)
+{
+  return margin < 0 && !all->to_the_end;
+}
+
+/* Takes in every image that has not left in an earlier restart. */
 static void gather(const ag_attack_call *call, standing *all)
 {
   all->count = 0;
   for (size_t place = 0; place < call->images.count; ++place) {
-    if (all->least[place] < 0) continue;
+    if (leaves(all, all->least[place])) continue;
     const size_t i = all->count++;
     const float *image = call->images.pixels + place * all->floats;
     memcpy(all->x0 + i * all->floats, image, all->floats * sizeof *image);
@@ -131,7 +108,7 @@ static void move_image(standing *all, const ag_target *target, size_t from, size
   all->labels[to] = all->labels[from];
 }
 
-/* Keeps each image's worst iterate by the logits of x, and lets the fallen leave. */
+/* Keeps each image's worst iterate by the logits of x, and lets those leave that may. */
 static void keep_worst(const ag_attack_call *call, standing *all)
 {
   const ag_target *target = call->target;
@@ -145,7 +122,7 @@ static void keep_worst(const ag_attack_call *call, standing *all)
       memcpy(call->adversarial + place * all->floats, all->x + i * all->floats,
              all->floats * sizeof(float));
     }
-    if (margin < 0) continue;
+    if (leaves(all, margin)) continue;
     if (left < i) move_image(all, target, i, left);
     ++left;
   }
@@ -177,9 +154,10 @@ static void run_restart(ag_attack_call *call, standing *all, uint32_t restart, u
   keep_worst(call, all);
 }
 
-static void run(ag_attack_call *call)
+void ag_pgd_run(ag_attack_call *call, bool to_the_end)
 {
   standing all = lay_out(call);
+  all.to_the_end = to_the_end;
   const size_t restarts = ag_settings_count(call->settings, "restarts");
   uint32_t step = 0;
   memcpy(call->adversarial, call->images.pixels, call->images.count * all.floats * sizeof(float));
@@ -190,12 +168,17 @@ static void run(ag_attack_call *call)
   }
 }
 
+static void run(ag_attack_call *call)
+{
+  ag_pgd_run(call, false);
+}
+
 const ag_attack ag_attack_pgd = {
     .kind = {.name = "pgd",
              .help = "projected steps along the gradient's sign, from a random start",
              .options = options},
-    .norm = norm,
-    .scratch_floats = scratch_floats,
-    .cost = cost,
+    .norm = ag_pgd_norm,
+    .scratch_floats = ag_pgd_scratch_floats,
+    .cost = ag_pgd_cost,
     .run = run,
 };

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
-static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd, &ag_attack_uniform,
-                                        &ag_attack_cw, &ag_attack_certify};
+static const ag_attack *const rows[] = {&ag_attack_fgsm, &ag_attack_pgd,     &ag_attack_uniform,
+                                        &ag_attack_cw,   &ag_attack_certify, &ag_attack_transfer};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const ag_kind *ag_attack_table(size_t index)
@@ -23,6 +23,12 @@ ag_norm ag_attack_norm(const ag_entry *entry)
 {
   const ag_attack *attack = ag_attack_of(entry);
   return attack->norm == NULL ? AG_NORM_LINF : attack->norm(&entry->settings);
+}
+
+const char *ag_attack_source(const ag_entry *entry)
+{
+  const ag_attack *attack = ag_attack_of(entry);
+  return attack->source == NULL ? NULL : attack->source(&entry->settings);
 }
 
 bool ag_attack_takes_epsilon(const ag_entry *entry)

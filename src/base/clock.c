@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 double ag_clock_seconds(void)
 {
@@ -26,5 +27,6 @@ void ag_log(const char *format, ...)
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
-  fprintf(stderr, "advgrid: %s\n", line);
+  /* A run's bars, which stand where the cursor is, make room. */
+  fprintf(stderr, "%sadvgrid: %s\n", isatty(STDERR_FILENO) == 1 ? "\r\033[J" : "", line);
 }

@@ -13,6 +13,7 @@ int ag_command_run(int argc, char **argv);
 int ag_command_plan(int argc, char **argv);
 int ag_command_status(int argc, char **argv);
 int ag_command_report(int argc, char **argv);
+int ag_command_export(int argc, char **argv);
 int ag_command_verify(int argc, char **argv);
 int ag_command_merge(int argc, char **argv);
 int ag_command_bench(int argc, char **argv);

@@ -13,7 +13,7 @@ typedef struct command {
 static const command commands[] = {
     {"run", ag_command_run},       {"plan", ag_command_plan},     {"status", ag_command_status},
     {"verify", ag_command_verify}, {"merge", ag_command_merge},   {"bench", ag_command_bench},
-    {"submit", ag_command_submit}, {"report", ag_command_report},
+    {"submit", ag_command_submit}, {"report", ag_command_report}, {"export", ag_command_export},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -28,6 +28,7 @@ static const char documentation[] =
     "  submit JOB.yaml   plan a job for Slurm, write its batch script, and call sbatch\n"
     "  status DIR        how far the job in a result folder is\n"
     "  report DIR        a page with tables and figures of a result folder\n"
+    "  export DIR --csv  the tables of a result folder for programs that read no HDF5\n"
     "  verify DIR DIR    whether two result folders hold the same, bit for bit\n"
     "  merge DIR...      join the result folders of parts of a job\n"
     "  bench             how fast this machine is, what takes its time, how it scales\n"

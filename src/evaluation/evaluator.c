@@ -12,8 +12,11 @@ struct ag_evaluator {
   const ag_network *network;
   ag_defended *defended;
   const ag_target *target;
-  ag_target watched;    /* the same for the attack: its gradients are looked at */
-  ag_outcome *outcomes; /* of the shard in hand */
+  ag_defended *source;         /* on which the attack makes its images; NULL: on `defended` */
+  const ag_defended *attacked; /* the one of both */
+  ag_target watched;           /* that for the attack: its gradients are looked at */
+  ag_outcome *outcomes;        /* of the shard in hand */
+  const ag_outcome *lost;      /* an image of which the source says nothing */
   ag_collector collector;
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
@@ -39,18 +42,29 @@ static bool is_zero(const float *values, size_t count)
   return i == count;
 }
 
+static bool is_finite(const float *logits, size_t classes)
+{
+  size_t i = 0;
+  while (i < classes && isfinite(logits[i]))
+    ++i;
+  return i == classes;
+}
+
 /* Notes of each image whether the first gradient was all zero: at the clean image, or where the
  * attack starts. The images of a shard follow each other, so that the sample says the row. */
 static void watched_gradient(void *context, const ag_attack_images *images, uint32_t step,
                              ag_attack_loss loss, float *logits, float *gradient)
 {
-  const ag_evaluator *evaluator = context;
-  const ag_target *target = evaluator->target;
+  ag_evaluator *evaluator = context;
+  const ag_target *target = ag_defended_target(evaluator->attacked);
   const size_t floats = ag_shape_floats(target->shape);
   target->gradient(target->context, images, step, loss, logits, gradient);
   for (size_t i = 0; i < images->count; ++i) {
     ag_outcome *outcome = &evaluator->outcomes[images->samples[i] - evaluator->outcomes->index];
     if (outcome->gradient != AG_GRADIENT_UNKNOWN) continue;
+    if (evaluator->lost == NULL && !is_finite(logits + i * target->stride, target->classes)) {
+      evaluator->lost = outcome;
+    }
     outcome->gradient = is_zero(gradient + i * floats, floats) ? AG_GRADIENT_ZERO
                                                                : AG_GRADIENT_SOME;
   }
@@ -60,7 +74,8 @@ static void watched_logits(void *context, const ag_attack_images *images, uint32
                            float *logits)
 {
   const ag_evaluator *evaluator = context;
-  evaluator->target->logits(evaluator->target->context, images, step, logits);
+  const ag_target *target = ag_defended_target(evaluator->attacked);
+  target->logits(target->context, images, step, logits);
 }
 
 static void watched_draws(void *context, const float *copies, uint32_t sample, uint32_t first,
@@ -88,6 +103,7 @@ ag_status ag_evaluator_create(const ag_entry *defense, const ag_network *network
   AG_TRY(ag_defended_create(defense, network, training, capacity, seed, &evaluator->defended));
   const ag_target *target = ag_defended_target(evaluator->defended);
   const size_t floats = ag_shape_floats(target->shape);
+  evaluator->attacked = evaluator->defended;
   evaluator->target = target;
   evaluator->watched = *target;
   evaluator->watched.context = evaluator;
@@ -125,13 +141,30 @@ void ag_evaluator_destroy(ag_evaluator **out)
   ag_release(&evaluator->logits);
   ag_release(&evaluator->adversarial);
   ag_release(&evaluator->pixels);
+  ag_defended_destroy(&evaluator->source);
   ag_defended_destroy(&evaluator->defended);
   ag_release(out);
+}
+
+ag_status ag_evaluator_attack_from(ag_evaluator *evaluator, const ag_entry *defense,
+                                   const ag_network *network, const ag_images *training)
+{
+  const ag_target *target = evaluator->target;
+  assert(evaluator->source == NULL);
+  const ag_status status = ag_defended_create(defense, network, training, target->capacity,
+                                              evaluator->seed, &evaluator->source);
+  if (status != AG_OK) return status;
+  evaluator->attacked = evaluator->source;
+  assert(ag_shape_floats(ag_defended_target(evaluator->source)->shape) ==
+         ag_shape_floats(target->shape));
+  assert(ag_defended_target(evaluator->source)->stride == target->stride);
+  return AG_OK;
 }
 
 void ag_evaluator_listen(ag_evaluator *evaluator, const ag_pass_events *events)
 {
   ag_defended_listen(evaluator->defended, events);
+  if (evaluator->source != NULL) ag_defended_listen(evaluator->source, events);
 }
 
 ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *details)
@@ -175,9 +208,7 @@ static ag_status judge(const ag_evaluator *evaluator, const float *logits,
                        const ag_outcome *outcome, float *margin, uint8_t *prediction)
 {
   const size_t classes = evaluator->target->classes;
-  for (size_t i = 0; i < classes; ++i) {
-    if (!isfinite(logits[i])) return fail_not_finite(evaluator, outcome);
-  }
+  if (!is_finite(logits, classes)) return fail_not_finite(evaluator, outcome);
   *margin = ag_margin(logits, classes, outcome->label, prediction);
   return AG_OK;
 }
@@ -318,11 +349,19 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   const size_t correct = pack_correct(evaluator, count, outcomes);
   if (correct == 0) return AG_OK;
   evaluator->outcomes = outcomes;
+  evaluator->lost = NULL;
   ag_attack_call call = call_of(evaluator, correct, epsilon);
   ag_attack_of(evaluator->attack)->run(&call);
   if (ag_interrupted()) return AG_INTERRUPTED;
-  cost->gradients += draws.attack * call.cost.gradients;
-  cost->forwards += draws.attack * call.cost.forwards + draws.verdict * correct;
+  if (evaluator->source != NULL && evaluator->lost != NULL) {
+    return ag_fail(AG_NOT_FINITE,
+                   "attack '%s' on test image %u: a logit of the model that it comes from is not "
+                   "finite",
+                   evaluator->attack->name, evaluator->lost->index);
+  }
+  const size_t each = ag_defended_draws(evaluator->attacked).attack;
+  cost->gradients += each * call.cost.gradients;
+  cost->forwards += each * call.cost.forwards + draws.verdict * correct;
   return judge_attacked(evaluator, &call, outcomes);
 }
 

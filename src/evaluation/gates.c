@@ -19,8 +19,11 @@ static const double LEVEL = 0.01;
 
 /* ---- points --------------------------------------------------------------------------------- */
 
+/* Of the model that is judged. Those of another promise nothing: an attack that follows them
+ * further may come to what only that one takes for something else. */
 static uint64_t gradients(const ag_gate_point *point)
 {
+  if (point->transferred) return 0;
   return ag_attack_of(point->attack)->cost(&point->attack->settings).gradients;
 }
 
@@ -175,7 +178,7 @@ static void take_zero_gradients(ag_gate *gate, const ag_gate_model *model,
 static void take_epsilon(ag_gate *gate, const ag_gate_model *model, const ag_gate_point *point)
 {
   const ag_gate_point *next = NULL;
-  if (gradients(point) > 0 && !has_many_steps(point)) return;
+  if (point->transferred || (gradients(point) > 0 && !has_many_steps(point))) return;
   for (size_t i = 0; i < model->point_count; ++i) {
     const ag_gate_point *other = &model->points[i];
     if (other->attack != point->attack || other->epsilon <= point->epsilon) continue;
@@ -211,7 +214,7 @@ static bool is_more_of(const ag_entry *more, const ag_entry *less)
 
 static bool has_more_effort(const ag_gate_point *more, const ag_gate_point *point)
 {
-  return is_more_of(more->attack, point->attack);
+  return !more->transferred && is_more_of(more->attack, point->attack);
 }
 
 static bool is_many_for_one(const ag_gate_point *many, const ag_gate_point *point)

@@ -1,6 +1,7 @@
 /* How two jobs differ, in words. What is compared is what keys.c puts into a key. */
 #include "plan/difference.h"
 #include "plan/keys.h"
+#include "plan/source.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,16 @@ cleanup:
   return status;
 }
 
+/* Of the models that the attacks see in the place of those that are judged. */
+static ag_status append_sources(const ag_job_pair *pair, ag_text *text)
+{
+  ag_job_pair sources = *pair;
+  sources.was_defense = ag_job_source(pair->was, pair->was_attack);
+  sources.now_defense = ag_job_source(pair->now, pair->now_attack);
+  if (sources.was_defense == SIZE_MAX || sources.now_defense == SIZE_MAX) return AG_OK;
+  return ag_difference_of_models(&sources, text);
+}
+
 ag_status ag_difference_of_points(const ag_job_pair *pair, ag_text *text)
 {
   const changes all = {.text = text};
@@ -131,6 +142,7 @@ ag_status ag_difference_of_points(const ag_job_pair *pair, ag_text *text)
   AG_TRY(append_named(out, "attack", &was->attacks[pair->was_attack],
                       &now->attacks[pair->now_attack]));
   AG_TRY(append_settings(out, "evaluation.", &was->evaluation, &now->evaluation, NULL, NULL));
+  if (text->length == 0) AG_TRY(append_sources(pair, text));
 cleanup:
   return status;
 }

@@ -2,6 +2,7 @@
 #include "plan/job.h"
 #include "plan/details.h"
 #include "plan/keys.h"
+#include "plan/source.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -336,6 +337,7 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_training(from));
   AG_TRY(read_defenses(from, dataset.classes));
   AG_TRY(read_attacks(from, dataset.classes));
+  AG_TRY(ag_job_check_sources(from->document, job));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
   AG_TRY(read_evaluation(from, dataset.test.count));
   AG_TRY(ag_job_at(from->document, ag_details_check(job, &dataset), "evaluation.latent"));

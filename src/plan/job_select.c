@@ -1,6 +1,6 @@
 /* A job reduced to one of its seeds or one of its defenses: what an element of a batch array runs.
  * Keys know neither the place in a list nor the other entries, so that they stay as they were. */
-#include "plan/job.h"
+#include "plan/source.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,15 +31,38 @@ ag_status ag_job_keep_seed(ag_job *job, const char *seed)
   return fail_unknown("seed", seed, &list);
 }
 
+/* The defense that is kept, or one that an attack needs. */
+static bool is_needed(const ag_job *job, size_t defense, size_t kept)
+{
+  bool needed = defense == kept;
+  for (size_t i = 0; i < job->attack_count; ++i)
+    needed = needed || ag_job_source(job, i) == defense;
+  return needed;
+}
+
+static ag_status keep_needed(ag_job *job, size_t kept)
+{
+  ag_status status = AG_OK;
+  ag_entry *defenses = NULL;
+  size_t count = 0;
+  AG_TRY(ag_allocate(job->defense_count, sizeof *defenses, &defenses));
+  for (size_t i = 0; i < job->defense_count; ++i) {
+    if (is_needed(job, i, kept)) defenses[count++] = job->defenses[i];
+  }
+  ag_release(&job->defenses);
+  job->defenses = defenses;
+  job->defense_count = count;
+cleanup:
+  return status;
+}
+
 ag_status ag_job_keep_defense(ag_job *job, const char *name)
 {
   ag_text list = {0};
   for (size_t i = 0; i < job->defense_count; ++i) {
     if (strcmp(job->defenses[i].name, name) == 0) {
-      if (i > 0) job->defenses[0] = job->defenses[i];
-      job->defense_count = 1;
       ag_text_clear(&list);
-      return AG_OK;
+      return keep_needed(job, i);
     }
     ag_text_append(&list, "%s%s", i > 0 ? ", " : "", job->defenses[i].name);
   }

@@ -7,9 +7,11 @@
 
 static const char *const version = "advgrid-2";
 
-/* Options that say where a dataset or a model lies, not what it is: its digest says that. */
+/* Options that say where a dataset or a model lies, not what it is: its digest or its key says
+ * that. */
 static const char *const dataset_place = "path";
 static const char *const model_place = "file";
+static const char *const source_place = "from";
 
 bool ag_entry_is_same(const ag_entry *one, const ag_entry *other)
 {
@@ -119,14 +121,16 @@ cleanup:
 }
 
 ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_model_unit *model,
-                           size_t attack, const ag_epsilon *epsilon, ag_digest *attacked)
+                           const ag_model_unit *source, size_t attack, const ag_epsilon *epsilon,
+                           ag_digest *attacked)
 {
   ag_status status = AG_OK;
   ag_text text = {0};
   AG_TRY(ag_text_append(&text, "%s attack\n", version));
   AG_TRY(append_digest(&text, "model", &model->key));
+  if (source != model) AG_TRY(append_digest(&text, "source", &source->key));
   AG_TRY(append_dataset(&text, job, inputs));
-  AG_TRY(append_entry(&text, "attack", &job->attacks[attack], NULL));
+  AG_TRY(append_entry(&text, "attack", &job->attacks[attack], source_place));
   if (epsilon != NULL) AG_TRY(ag_text_append(&text, "epsilon %.17g\n", epsilon->value));
   AG_TRY(ag_text_append(&text, "seed %llu\nshard %zu\n",
                         (unsigned long long)job->seeds[model->seed],

@@ -1,11 +1,10 @@
 /* Expands a job: models, points, units, their keys and what they cost in FLOPs. */
 #include "plan/details.h"
 #include "plan/keys.h"
+#include "plan/source.h"
 #include "training/partition.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 /* Beyond these a job is a slip of the pen, and the plan would not fit in memory. */
 enum { MODELS_MAXIMUM = 10000, UNITS_MAXIMUM = 5000000 };
@@ -16,7 +15,9 @@ typedef struct cost {
   double learning;
   ag_passes attack, judgement;
   double training;   /* in FLOPs */
-  size_t rank_bytes; /* to train it and to attack it */
+  size_t rank_bytes; /* to train it and to attack it, but for a thread's memory: ... */
+  size_t training_bytes, attack_bytes; /* ... in training, and under any attack */
+  size_t source_bytes;                 /* the network with its defense around it */
   ag_layer_sums sums;
   ag_details_form details;
   ag_layer_list layers;
@@ -146,7 +147,7 @@ static double flops_of_learning(const ag_flops *pass)
 
 /* The training of a network: FLOPs, blocks as large as its parameters, and bytes of a thread. */
 static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
-                                  const ag_network *network, cost *out, size_t *scratch)
+                                  const ag_network *network, cost *out)
 {
   ag_status status = AG_OK;
   ag_adversarial how;
@@ -160,15 +161,15 @@ static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
   (void)ag_defense_latent_term(defense, &term);
   AG_TRY(check_pairs(&term, training));
   const ag_latent_cost latent = ag_latent_term_cost(&term, network, shard);
-  *scratch = ag_workspace_bytes(network, latent.views * shard) + latent.bytes;
+  out->training_bytes = ag_workspace_bytes(network, latent.views * shard) + latent.bytes;
   out->sums = sums_of(network, latent.views, shard, ag_settings_count(training, "batch"));
   out->learning = (double)latent.views + latent.flops / flops_of_learning(pass);
   if (ag_settings_number(training, "averaging") > 0) ++blocks;
   if (ag_defense_adversarial(defense, &how)) {
     AG_TRY(measure_adversary(plan, &how, out));
     if (how.keeps_best) ++blocks;
-    *scratch += ag_adversary_bytes(&how, network, shard);
-    if (how.judged) *scratch += ag_judges_bytes(network, shard);
+    out->training_bytes += ag_adversary_bytes(&how, network, shard);
+    if (how.judged) out->training_bytes += ag_judges_bytes(network, shard);
   }
   out->training = (double)ag_settings_count(training, "epochs") *
                   ((double)plan->dataset.training.count * (out->learning * flops_of_learning(pass) +
@@ -178,6 +179,19 @@ static ag_status measure_training(const ag_plan *plan, const ag_entry *defense,
   out->rank_bytes = blocks * sizeof(float) * ag_network_floats(network);
 cleanup:
   return status;
+}
+
+/* Bytes of a rank with one thread, which has another network besides where an attack sees one. */
+static size_t rank_bytes(const ag_job *job, const cost *costs, size_t defense)
+{
+  const cost *own = &costs[defense];
+  size_t most = larger(own->training_bytes, own->attack_bytes);
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    const size_t source = ag_job_source(job, i);
+    if (source == SIZE_MAX || source == defense) continue;
+    most = larger(most, own->attack_bytes + costs[source].source_bytes);
+  }
+  return own->rank_bytes + most;
 }
 
 /* Builds the defense's network for as long as it takes to ask it. */
@@ -194,29 +208,19 @@ static ag_status measure(const ag_plan *plan, const ag_entry *defense, cost *out
   AG_TRY(ag_defense_check(defense, network, plan->dataset.training.count));
   out->pass = ag_network_flops(network);
   AG_TRY(ag_details_plan(job, &plan->dataset, defense, network, &out->details));
-  size_t scratch = 0;
   if (!ag_settings_has(&defense->settings, "file")) {
-    AG_TRY(measure_training(plan, defense, network, out, &scratch));
+    AG_TRY(measure_training(plan, defense, network, out));
   }
-  for (size_t i = 0; i < job->attack_count; ++i)
-    scratch = larger(scratch, ag_evaluator_bytes(defense, network, &job->attacks[i], shard));
-  out->rank_bytes += ag_network_bytes(network) + scratch +
-                     ag_details_rank_bytes(job, &out->details);
+  for (size_t i = 0; i < job->attack_count; ++i) {
+    const size_t bytes = ag_evaluator_bytes(defense, network, &job->attacks[i], shard);
+    out->attack_bytes = larger(out->attack_bytes, bytes);
+  }
+  out->rank_bytes += ag_network_bytes(network) + ag_details_rank_bytes(job, &out->details);
+  out->source_bytes = ag_network_bytes(network) + ag_defended_bytes(defense, network, shard);
 cleanup:
   ag_network_destroy(&network);
   if (status == AG_INVALID_ARGUMENT) status = ag_fail(AG_BAD_JOB, "%s", ag_message());
   return status == AG_OK ? status : ag_fail_within(status, "defense '%s'", defense->name);
-}
-
-void ag_model_name(const ag_job *job, size_t defense, size_t seed, char name[2 * AG_NAME_SIZE])
-{
-  const char *stem = job->defenses[defense].name;
-  if (job->seed_count == 1) {
-    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s", stem);
-  } else {
-    snprintf(name, (size_t)2 * AG_NAME_SIZE, "%s-seed%llu", stem,
-             (unsigned long long)job->seeds[seed]);
-  }
 }
 
 static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *inputs)
@@ -237,28 +241,46 @@ static ag_status make_models(ag_plan *plan, const cost *costs, const ag_inputs *
     model->sums = costs[model->defense].sums;
     model->details = costs[model->defense].details;
     plan->training_flops += model->flops;
-    plan->rank_bytes = larger(plan->rank_bytes, costs[model->defense].rank_bytes);
+    plan->rank_bytes = larger(plan->rank_bytes, rank_bytes(job, costs, model->defense));
     const ag_status status = ag_key_of_model(job, inputs, model->defense, model->seed, &model->key);
     if (status != AG_OK) return status;
   }
   return AG_OK;
 }
 
-/* What one image takes at most: the attack's passes, and the clean and the final judgement; for a
- * certificate single draws alone. */
-static ag_attack_cost image_passes(const ag_job *job, size_t defense, size_t attack)
+/* What one image takes at most: the attack's passes over the model that it sees, and the clean and
+ * the final judgement; for a certificate single draws alone. */
+static void set_passes(const ag_plan *plan, ag_point *point)
 {
-  const ag_entry *entry = &job->attacks[attack];
-  const ag_attack_cost passes = ag_attack_of(entry)->cost(&entry->settings);
-  const ag_draws draws = ag_defense_draws(&job->defenses[defense]);
-  if (ag_attack_of(entry)->finds == AG_FINDS_RADIUS) return passes;
-  return (ag_attack_cost){.gradients = draws.attack * passes.gradients,
-                          .forwards = draws.attack * passes.forwards + 2 * draws.verdict};
+  const ag_job *job = plan->job;
+  const ag_entry *attack = &job->attacks[point->attack];
+  const ag_attack_cost each = ag_attack_of(attack)->cost(&attack->settings);
+  const size_t defense = plan->models[point->model].defense;
+  const size_t source = plan->models[point->source].defense;
+  const size_t draws = ag_defense_draws(&job->defenses[source]).attack;
+  ag_attack_cost *seen = source == defense ? &point->passes : &point->source_passes;
+  if (ag_attack_of(attack)->finds == AG_FINDS_RADIUS) {
+    *seen = each;
+    return;
+  }
+  point->passes.forwards = 2 * ag_defense_draws(&job->defenses[defense]).verdict;
+  seen->gradients += draws * each.gradients;
+  seen->forwards += draws * each.forwards;
 }
 
-static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked,
-                            double flops)
+static double point_flops(const ag_plan *plan, const ag_point *point)
 {
+  const ag_attack_cost *own = &point->passes;
+  const ag_attack_cost *other = &point->source_passes;
+  const ag_passes by_model = {(double)own->gradients, (double)own->forwards};
+  const ag_passes by_source = {(double)other->gradients, (double)other->forwards};
+  return passes_flops(&plan->models[point->model].pass, &by_model) +
+         passes_flops(&plan->models[point->source].pass, &by_source);
+}
+
+static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_digest *attacked)
+{
+  const double flops = point_flops(plan, point);
   const size_t images = ag_settings_count(&plan->job->evaluation, "images");
   const size_t block = ag_settings_count(&plan->job->evaluation, "block");
   for (size_t i = 0; i < point->unit_count; ++i) {
@@ -276,19 +298,20 @@ static ag_status make_units(ag_plan *plan, const ag_point *point, const ag_diges
 
 /* Points of an attack that takes no epsilon have keys of their own, since each has another row, but
  * the units of the first. *next_unit: behind those that are made; moved on. */
-static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
-                            size_t blocks, ag_point *point, size_t *next_unit)
+static ag_status make_point(ag_plan *plan, const ag_inputs *inputs, size_t blocks, ag_point *point,
+                            size_t *next_unit)
 {
   ag_status status = AG_OK;
   const ag_job *job = plan->job;
   const ag_model_unit *model = &plan->models[point->model];
+  const ag_model_unit *source = &plan->models[point->source];
   const ag_epsilon *epsilon = &job->epsilons[point->epsilon];
   const bool takes_epsilon = ag_attack_takes_epsilon(&job->attacks[point->attack]);
   const size_t images = ag_settings_count(&job->evaluation, "images");
   ag_digest attacked;
-  AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, epsilon, &attacked));
+  AG_TRY(ag_key_of_attack(job, inputs, model, source, point->attack, epsilon, &attacked));
   AG_TRY(ag_key_of_images(&attacked, 0, images, &point->key));
-  point->passes = image_passes(job, model->defense, point->attack);
+  set_passes(plan, point);
   point->unit_count = blocks;
   if (!takes_epsilon && point->epsilon > 0) {
     point->first_unit = *next_unit - blocks;
@@ -297,29 +320,40 @@ static ag_status make_point(ag_plan *plan, const cost *costs, const ag_inputs *i
   point->first_unit = *next_unit;
   *next_unit += blocks;
   if (!takes_epsilon) {
-    AG_TRY(ag_key_of_attack(job, inputs, model, point->attack, NULL, &attacked));
+    AG_TRY(ag_key_of_attack(job, inputs, model, source, point->attack, NULL, &attacked));
   }
-  const ag_passes each = {(double)point->passes.gradients, (double)point->passes.forwards};
-  AG_TRY(make_units(plan, point, &attacked, passes_flops(&costs[model->defense].pass, &each)));
+  AG_TRY(make_units(plan, point, &attacked));
 cleanup:
   return status;
 }
 
-static ag_status make_points(ag_plan *plan, const cost *costs, const ag_inputs *inputs,
-                             size_t blocks)
+/* The model of the same seed that the attack on a model sees. */
+static size_t source_of(const ag_plan *plan, size_t model, size_t attack)
 {
+  const size_t source = ag_job_source(plan->job, attack);
+  if (source == SIZE_MAX) return model;
+  return source * plan->job->seed_count + plan->models[model].seed;
+}
+
+static ag_status make_points(ag_plan *plan, const ag_inputs *inputs, size_t blocks)
+{
+  ag_status status = AG_OK;
   const ag_job *job = plan->job;
-  const size_t per_model = job->attack_count * job->epsilon_count;
+  ag_point *point = plan->points;
   size_t next_unit = 0;
-  for (size_t i = 0; i < plan->point_count; ++i) {
-    ag_point *point = &plan->points[i];
-    point->model = i / per_model;
-    point->attack = i % per_model / job->epsilon_count;
-    point->epsilon = i % job->epsilon_count;
-    const ag_status status = make_point(plan, costs, inputs, blocks, point, &next_unit);
-    if (status != AG_OK) return status;
+  for (size_t model = 0; model < plan->model_count; ++model) {
+    for (size_t attack = 0; attack < job->attack_count; ++attack) {
+      for (size_t epsilon = 0; epsilon < job->epsilon_count; ++epsilon) {
+        *point = (ag_point){.model = model,
+                            .attack = attack,
+                            .epsilon = epsilon,
+                            .source = source_of(plan, model, attack)};
+        AG_TRY(make_point(plan, inputs, blocks, point++, &next_unit));
+      }
+    }
   }
-  return AG_OK;
+cleanup:
+  return status;
 }
 
 static ag_status expand(ag_plan *plan, const ag_inputs *inputs)
@@ -337,7 +371,7 @@ static ag_status expand(ag_plan *plan, const ag_inputs *inputs)
   AG_TRY(ag_allocate(plan->point_count, sizeof *plan->points, &plan->points));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *plan->units, &plan->units));
   AG_TRY(make_models(plan, costs, inputs));
-  AG_TRY(make_points(plan, costs, inputs, blocks));
+  AG_TRY(make_points(plan, inputs, blocks));
 cleanup:
   ag_release(&costs);
   return status;
@@ -361,24 +395,4 @@ void ag_plan_destroy(ag_plan **plan)
   ag_release(&(*plan)->points);
   ag_release(&(*plan)->units);
   ag_release(plan);
-}
-
-void ag_plan_describe_unit(const ag_plan *plan, size_t index, char text[AG_UNIT_TEXT])
-{
-  const ag_unit *unit = &plan->units[index];
-  const ag_point *point = &plan->points[unit->point];
-  char epsilon[AG_NAME_SIZE];
-  ag_plan_describe_epsilon(plan, index, " at epsilon ", epsilon);
-  snprintf(text, AG_UNIT_TEXT, "%s, %s%s, images %zu to %zu", plan->models[point->model].name,
-           plan->job->attacks[point->attack].name, epsilon, unit->first,
-           unit->first + unit->count - 1);
-}
-
-void ag_plan_describe_epsilon(const ag_plan *plan, size_t index, const char *words,
-                              char text[AG_NAME_SIZE])
-{
-  const ag_point *point = &plan->points[plan->units[index].point];
-  text[0] = '\0';
-  if (!ag_attack_takes_epsilon(&plan->job->attacks[point->attack])) return;
-  snprintf(text, AG_NAME_SIZE, "%s%s", words, plan->job->epsilons[point->epsilon].text);
 }

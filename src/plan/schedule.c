@@ -17,9 +17,10 @@ static ag_status check_units(const ag_workload *work)
 {
   for (size_t i = 0; i < work->unit_count; ++i) {
     const ag_unit_work *unit = &work->units[i];
-    if (unit->model >= work->model_count) {
-      return ag_fail(AG_INVALID_ARGUMENT, "unit %zu is of model %zu; expected one of %zu", i,
-                     unit->model, work->model_count);
+    if (unit->model >= work->model_count || unit->source >= work->model_count) {
+      return ag_fail(AG_INVALID_ARGUMENT,
+                     "unit %zu is of model %zu by images of model %zu; expected two of %zu", i,
+                     unit->model, unit->source, work->model_count);
     }
     if (!is_seconds(unit->seconds) || unit->shards == 0) {
       return ag_fail(AG_INVALID_ARGUMENT,
@@ -64,7 +65,7 @@ static void set_sizes(ag_schedule *self, const ag_workload *work)
 }
 
 typedef struct sorted_unit {
-  size_t model, unit;
+  size_t model, source, unit;
   double shard_seconds, seconds;
 } sorted_unit;
 
@@ -73,9 +74,57 @@ static int in_order(const void *left, const void *right)
   const sorted_unit *a = left;
   const sorted_unit *b = right;
   if (a->model != b->model) return a->model < b->model ? -1 : 1;
+  if (a->source != b->source) return a->source < b->source ? -1 : 1;
   if (a->shard_seconds != b->shard_seconds) return a->shard_seconds > b->shard_seconds ? -1 : 1;
   if (a->seconds != b->seconds) return a->seconds > b->seconds ? -1 : 1;
   return a->unit < b->unit ? -1 : a->unit > b->unit;
+}
+
+static bool is_of_group(const sorted_unit *unit, const sorted_unit *other)
+{
+  return unit->model == other->model && unit->source == other->source;
+}
+
+static void add_group(ag_schedule *self, const sorted_unit *first, size_t place)
+{
+  const size_t index = self->group_count++;
+  ag_schedule_group *group = &self->groups[index];
+  ag_schedule_model *model = &self->models[first->model];
+  *group = (ag_schedule_group){.model = first->model,
+                               .source = first->source,
+                               .next_guest = AG_NONE,
+                               .next_unit = place,
+                               .end_unit = place};
+  if (model->end_group == 0) model->first_group = index;
+  model->end_group = index + 1;
+  if (first->source == first->model) return;
+  group->next_guest = self->models[first->source].first_guest;
+  self->models[first->source].first_guest = index;
+}
+
+/* Puts sorted units into groups. Those of a model that has failed before are closed already. */
+static ag_status make_groups(ag_schedule *self, const ag_workload *work, const sorted_unit *sorted,
+                             size_t count)
+{
+  size_t groups = 0;
+  for (size_t i = 0; i < count; ++i)
+    groups += i == 0 || !is_of_group(&sorted[i], &sorted[i - 1]);
+  ag_status status = ag_allocate(groups, sizeof *self->groups, &self->groups);
+  if (status == AG_OK) {
+    status = ag_allocate(groups, sizeof *self->ready.entries, &self->ready.entries);
+  }
+  for (size_t i = 0; i < count && status == AG_OK; ++i) {
+    const sorted_unit *unit = &sorted[i];
+    if (i == 0 || !is_of_group(unit, &sorted[i - 1])) add_group(self, unit, i);
+    ag_schedule_group *group = &self->groups[self->group_count - 1];
+    self->order[group->end_unit++] = unit->unit;
+    self->units[unit->unit].group = self->group_count - 1;
+    if (work->models[unit->model].failed || work->models[unit->source].failed) continue;
+    group->waiting_seconds += unit->seconds;
+    ++group->open_units;
+    ++self->open_units;
+  }
+  return status;
 }
 
 static ag_status sort_units(ag_schedule *self, const ag_workload *work)
@@ -87,16 +136,11 @@ static ag_status sort_units(ag_schedule *self, const ag_workload *work)
   for (size_t i = 0; i < self->unit_count; ++i) {
     const ag_schedule_unit *unit = &self->units[i];
     if (unit->state != AG_WORK_OPEN) continue;
-    sorted[count++] = (sorted_unit){unit->model, i, unit->shard_seconds, work->units[i].seconds};
+    sorted[count++] =
+        (sorted_unit){unit->model, unit->source, i, unit->shard_seconds, work->units[i].seconds};
   }
   qsort(sorted, count, sizeof *sorted, in_order);
-  size_t next = 0;
-  for (size_t i = 0; i < self->model_count; ++i) {
-    self->models[i].next_unit = next;
-    for (; next < count && sorted[next].model == i; ++next)
-      self->order[next] = sorted[next].unit;
-    self->models[i].end_unit = next;
-  }
+  AG_TRY(make_groups(self, work, sorted, count));
 cleanup:
   ag_release(&sorted);
   return status;
@@ -106,20 +150,16 @@ static void set_units(ag_schedule *self, const ag_workload *work)
 {
   for (size_t i = 0; i < self->unit_count; ++i) {
     const ag_unit_work *from = &work->units[i];
-    ag_schedule_model *model = &self->models[from->model];
     self->units[i] = (ag_schedule_unit){.state = from->done ? AG_WORK_DONE : AG_WORK_OPEN,
                                         .model = from->model,
+                                        .source = from->source,
                                         .shards = from->shards,
                                         .shard_seconds = from->seconds / (double)from->shards,
                                         .next_again = AG_NONE};
-    if (from->done || work->models[from->model].failed) continue;
-    model->waiting_seconds += from->seconds;
-    ++model->open_units;
-    ++self->open_units;
   }
 }
 
-/* After the units are sorted: models that are ready release theirs. */
+/* After the units are sorted: models that are ready release those that wait for nothing else. */
 static void set_models(ag_schedule *self, const ag_workload *work)
 {
   for (size_t i = 0; i < self->model_count; ++i) {
@@ -148,13 +188,14 @@ static ag_status allocate(ag_schedule *self)
   AG_TRY(ag_allocate(self->rank_count, sizeof *self->ranks, &self->ranks));
   AG_TRY(ag_allocate(self->rank_count, sizeof *self->team, &self->team));
   AG_TRY(ag_allocate(models, sizeof *self->models, &self->models));
-  AG_TRY(ag_allocate(models, sizeof *self->ready.entries, &self->ready.entries));
   AG_TRY(ag_allocate(models, sizeof *self->waiting.entries, &self->waiting.entries));
   AG_TRY(ag_allocate(models, sizeof *self->candidates.entries, &self->candidates.entries));
   AG_TRY(ag_allocate(self->unit_count, sizeof *self->units, &self->units));
   AG_TRY(ag_allocate(self->unit_count, sizeof *self->order, &self->order));
   AG_TRY(ag_allocate(self->largest + 1, sizeof *self->speedup, &self->speedup));
   AG_TRY(ag_allocate(self->largest + 1, sizeof *self->larger, &self->larger));
+  for (size_t i = 0; i < models; ++i)
+    self->models[i].first_guest = AG_NONE;
 cleanup:
   return status;
 }
@@ -198,6 +239,7 @@ void ag_schedule_destroy(ag_schedule **schedule)
   ag_release(&self->ranks);
   ag_release(&self->team);
   ag_release(&self->models);
+  ag_release(&self->groups);
   ag_release(&self->ready.entries);
   ag_release(&self->waiting.entries);
   ag_release(&self->candidates.entries);
@@ -223,7 +265,9 @@ ag_work_state ag_schedule_unit_state(const ag_schedule *self, size_t index)
   assert(index < self->unit_count);
   const ag_schedule_unit *unit = &self->units[index];
   if (unit->state != AG_WORK_OPEN) return unit->state;
-  return self->models[unit->model].phase == AG_MODEL_FAILED ? AG_WORK_FAILED : AG_WORK_OPEN;
+  const bool failed = self->models[unit->model].phase == AG_MODEL_FAILED ||
+                      self->models[unit->source].phase == AG_MODEL_FAILED;
+  return failed ? AG_WORK_FAILED : AG_WORK_OPEN;
 }
 
 bool ag_schedule_has_open(const ag_schedule *self)

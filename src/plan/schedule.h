@@ -17,7 +17,8 @@ typedef struct ag_part {
 
 typedef struct ag_schedule_unit {
   ag_work_state state;
-  size_t model, shards;
+  size_t model, source, shards;
+  size_t group; /* of a unit that was open when the schedule began */
   double shard_seconds;
   size_t given;                    /* shards that went out: the first ones */
   size_t done;                     /* shards that came back done */
@@ -39,6 +40,16 @@ typedef struct ag_schedule_rank {
   size_t previous, next; /* in its list */
 } ag_schedule_rank;
 
+/* Units that wait for the same models. They go out once both are ready, and are closed where one
+ * fails. */
+typedef struct ag_schedule_group {
+  size_t model, source;       /* the same one where they wait for it alone */
+  size_t next_guest;          /* in the list of groups of other models with this source */
+  size_t next_unit, end_unit; /* in `order`: its units that did not go out in full */
+  size_t open_units;          /* neither done nor failed */
+  double waiting_seconds;     /* of its units when the schedule began */
+} ag_schedule_group;
+
 typedef enum ag_model_phase {
   AG_MODEL_WAITING, /* for ranks to train it */
   AG_MODEL_TRAINING,
@@ -51,27 +62,27 @@ typedef struct ag_schedule_model {
   bool has_failed;             /* once */
   double seconds, all_seconds; /* of training: left, and when the schedule began */
   ag_rank_list team;
-  size_t known;               /* of these, who trained in the last segment: the first ones */
-  size_t planned;             /* the team's size to be */
-  bool is_asking;             /* its team waits to be told how to go on, or that it exists */
-  size_t next_asking;         /* in the queue of such models */
-  size_t next_unit, end_unit; /* in `order`: its units that did not go out in full */
-  size_t open_units;          /* neither done nor failed */
-  double waiting_seconds;     /* of its units when the schedule began */
+  size_t known;                  /* of these, who trained in the last segment: the first ones */
+  size_t planned;                /* the team's size to be */
+  bool is_asking;                /* its team waits to be told how to go on, or that it exists */
+  size_t next_asking;            /* in the queue of such models */
+  size_t first_group, end_group; /* of its units */
+  size_t first_guest;            /* of the groups of other models that have it as their source */
 } ag_schedule_model;
 
 struct ag_schedule {
-  size_t rank_count, model_count, unit_count;
+  size_t rank_count, model_count, unit_count, group_count;
   ag_schedule_rank *ranks;
   ag_schedule_model *models;
+  ag_schedule_group *groups;
   ag_schedule_unit *units;
   size_t open_models, open_units; /* neither done nor failed */
   size_t ended;                   /* ranks that got their last order */
   bool stopped;
 
   /* units */
-  size_t *order;                  /* units by model and, within it, in the order they go out */
-  ag_heap ready;                  /* models with units to hand out, by the seconds of a shard */
+  size_t *order;                  /* units by group and, within it, in the order they go out */
+  ag_heap ready;                  /* groups with units to hand out, by the seconds of a shard */
   double ready_seconds;           /* of all shards that could go out now */
   size_t first_again, last_again; /* units with shards that go out once more */
 
@@ -93,8 +104,10 @@ struct ag_schedule {
 
 /* ---- schedule_units.c ---- */
 
-/** The model is ready: its units may go out. */
+/** The model is ready: units that waited for nothing else may go out. */
 void ag_units_release(ag_schedule *self, const ag_schedule_model *model);
+/** The model has failed: units that wait for it are closed. */
+void ag_units_give_up(ag_schedule *self, const ag_schedule_model *model);
 /** Takes the next part to hand out; false where nothing waits. */
 bool ag_units_take(ag_schedule *self, ag_part *part);
 /** Whether enough waits to give it to ranks that have something in hand. */

@@ -136,8 +136,7 @@ void ag_schedule_model_failed(ag_schedule *self, size_t index)
   }
   model->phase = AG_MODEL_FAILED;
   --self->open_models;
-  self->open_units -= model->open_units;
-  model->open_units = 0;
+  ag_units_give_up(self, model);
 }
 
 void ag_schedule_stop(ag_schedule *self)

@@ -29,23 +29,23 @@ static size_t find_again(ag_schedule *self)
 }
 
 /* The unit whose first shards go out next, or AG_NONE. Units that went out in full, or were
- * closed, leave the queue here, so a model's key may be too large until it comes to the top. */
+ * closed, leave the queue here, so a group's key may be too large until it comes to the top. */
 static size_t find_fresh(ag_schedule *self)
 {
   while (self->ready.count > 0) {
     const ag_heap_entry top = self->ready.entries[0];
-    ag_schedule_model *model = &self->models[top.index];
-    while (model->next_unit < model->end_unit) {
-      const ag_schedule_unit *unit = &self->units[self->order[model->next_unit]];
+    ag_schedule_group *group = &self->groups[top.index];
+    while (group->next_unit < group->end_unit) {
+      const ag_schedule_unit *unit = &self->units[self->order[group->next_unit]];
       if (unit->given < unit->shards) break;
-      ++model->next_unit;
+      ++group->next_unit;
     }
-    if (model->next_unit == model->end_unit) {
+    if (group->next_unit == group->end_unit) {
       ag_heap_entry left_out;
       ag_heap_pop(&self->ready, &left_out);
       continue;
     }
-    const size_t unit = self->order[model->next_unit];
+    const size_t unit = self->order[group->next_unit];
     const double key = self->units[unit].shard_seconds;
     if (key == top.key) return unit;
     ag_heap_lower_first(&self->ready, key);
@@ -61,12 +61,43 @@ static size_t find_next(ag_schedule *self)
   return next;
 }
 
+static void release_group(ag_schedule *self, size_t index)
+{
+  const ag_schedule_group *group = &self->groups[index];
+  if (self->models[group->model].phase != AG_MODEL_READY ||
+      self->models[group->source].phase != AG_MODEL_READY) {
+    return;
+  }
+  const ag_schedule_unit *first = &self->units[self->order[group->next_unit]];
+  ag_heap_push(&self->ready, first->shard_seconds, index);
+  add_ready(self, group->waiting_seconds);
+}
+
+/* Units that were never released. */
+static void close_group(ag_schedule *self, size_t index)
+{
+  self->open_units -= self->groups[index].open_units;
+  self->groups[index].open_units = 0;
+}
+
+/* For each group that waits for the model. */
+static void for_groups(ag_schedule *self, const ag_schedule_model *model,
+                       void (*each)(ag_schedule *, size_t))
+{
+  for (size_t i = model->first_group; i < model->end_group; ++i)
+    each(self, i);
+  for (size_t i = model->first_guest; i != AG_NONE; i = self->groups[i].next_guest)
+    each(self, i);
+}
+
 void ag_units_release(ag_schedule *self, const ag_schedule_model *model)
 {
-  if (model->next_unit == model->end_unit) return;
-  const ag_schedule_unit *first = &self->units[self->order[model->next_unit]];
-  ag_heap_push(&self->ready, first->shard_seconds, (size_t)(model - self->models));
-  add_ready(self, model->waiting_seconds);
+  for_groups(self, model, release_group);
+}
+
+void ag_units_give_up(ag_schedule *self, const ag_schedule_model *model)
+{
+  for_groups(self, model, close_group);
 }
 
 /* ---- parts ---- */
@@ -123,7 +154,7 @@ static void close_unit(ag_schedule *self, ag_schedule_unit *unit, ag_work_state 
   unit->given = unit->shards;
   unit->again_count = 0;
   unit->state = state;
-  --self->models[unit->model].open_units;
+  --self->groups[unit->group].open_units;
   --self->open_units;
 }
 

@@ -147,10 +147,13 @@ static ag_status sum_work(const simulator *self, ag_simulation *out)
   AG_TRY(ag_allocate(work->model_count, sizeof *longest_shard, &longest_shard));
   for (size_t i = 0; i < work->unit_count; ++i) {
     const ag_unit_work *unit = &work->units[i];
-    if (unit->done || work->models[unit->model].failed) continue;
+    if (unit->done || work->models[unit->model].failed || work->models[unit->source].failed) {
+      continue;
+    }
     const double seconds = shard_seconds(self, i);
     out->work += seconds * (double)unit->shards;
     longest_shard[unit->model] = fmax(longest_shard[unit->model], seconds);
+    longest_shard[unit->source] = fmax(longest_shard[unit->source], seconds);
   }
   double fastest = 0;
   for (size_t k = 1; k <= ag_minimum(work->largest, work->ranks); ++k)

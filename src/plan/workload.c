@@ -79,6 +79,12 @@ static double passes_seconds(const rates *each, const ag_passes *passes)
   return passes->gradients * each->gradient + passes->forwards * each->forward;
 }
 
+static double cost_seconds(const rates *each, const ag_attack_cost *cost)
+{
+  const ag_passes passes = {(double)cost->gradients, (double)cost->forwards};
+  return passes_seconds(each, &passes);
+}
+
 /* Of a model's steps; cluster NULL: shards are all alike, and messages take no time. */
 static ag_step_cost step_cost(const ag_plan *plan, const ag_model_unit *model, size_t threads,
                               const ag_cluster *cluster)
@@ -127,11 +133,12 @@ static double unit_seconds(const ag_plan *plan, const ag_unit *unit, size_t thre
   if (cluster == NULL) return unit->flops / AG_NOMINAL_FLOPS;
   const ag_point *point = &plan->points[unit->point];
   const rates each = rates_of(cluster, &plan->models[point->model].pass);
+  const rates source = rates_of(cluster, &plan->models[point->source].pass);
   const size_t shard = ag_work_shard_images(plan, point, 1);
   const size_t images = ag_work_shard_images(plan, point, threads);
   const size_t in_turn = unit->count / images * shard + ag_minimum(unit->count % images, shard);
-  return (double)in_turn * ((double)point->passes.gradients * each.gradient +
-                            (double)point->passes.forwards * each.forward);
+  return (double)in_turn *
+         (cost_seconds(&each, &point->passes) + cost_seconds(&source, &point->source_passes));
 }
 
 /* ---- the whole ---- */
@@ -179,6 +186,7 @@ ag_status ag_work_create(const ag_plan *plan, size_t ranks, size_t threads,
     const ag_point *point = &plan->points[unit->point];
     const size_t images = ag_work_shard_images(plan, point, threads);
     work->units[i] = (ag_unit_work){.model = point->model,
+                                    .source = point->source,
                                     .seconds = unit_seconds(plan, unit, threads, cluster),
                                     .shards = ag_divide_up(unit->count, images)};
   }

@@ -82,9 +82,9 @@ typedef struct ag_fields {
   size_t count;
 } ag_fields;
 
-/** All fields but times. Freed by ag_fields_clear, also after a failure. Fails with AG_BAD_STORE
- *  where a field holds what cannot be compared. */
-ag_status ag_fields_list(const ag_values *values, ag_fields *fields);
+/** All fields, or all but what ag_is_circumstance names. Freed by ag_fields_clear, also after a
+ *  failure. Fails with AG_BAD_STORE where a field holds what cannot be compared. */
+ag_status ag_fields_list(const ag_values *values, bool all, ag_fields *fields);
 void ag_fields_clear(ag_fields *fields);
 bool ag_field_equal(const ag_field *field, const char *first, const char *second);
 

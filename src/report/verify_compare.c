@@ -296,7 +296,7 @@ ag_status ag_place_compare(const ag_place *place, const ag_values values[2])
     return note_types(place, "", values[0].type, values[1].type);
   }
   for (size_t side = 0; side < 2; ++side) {
-    status = ag_fields_list(&values[side], &fields[side]);
+    status = ag_fields_list(&values[side], false, &fields[side]);
     if (status != AG_OK) {
       status = ag_place_fail(status, place, side);
       goto cleanup;

@@ -132,7 +132,7 @@ cleanup:
   return status;
 }
 
-ag_status ag_fields_list(const ag_values *values, ag_fields *fields)
+ag_status ag_fields_list(const ag_values *values, bool all, ag_fields *fields)
 {
   ag_status status = AG_OK;
   char *name = NULL;
@@ -150,7 +150,7 @@ ag_status ag_fields_list(const ag_values *values, ag_fields *fields)
       status = ag_hdf5_fail(AG_HDF5_FAILED, "a column's name cannot be read");
       goto cleanup;
     }
-    if (!ag_is_circumstance(name)) {
+    if (all || !ag_is_circumstance(name)) {
       AG_TRY(add_field(fields, name, H5Tget_member_type(values->type, i),
                        H5Tget_member_offset(values->type, i), values->size));
     }

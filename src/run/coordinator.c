@@ -1,6 +1,7 @@
 /* Reports in, orders out: the schedule says who does what, the journal keeps what was done. */
 #include "run/coordinator.h"
 #include "plan/workload.h"
+#include "run/account.h"
 #include "run/messages.h"
 #include "run/records.h"
 
@@ -20,6 +21,7 @@ struct ag_coordinator {
   ag_session *session;
   ag_schedule *schedule;
   ag_records *records;
+  ag_account *account;
   ag_report *report; /* the one that came, with room for what it brings */
   rank_state *ranks; /* [ranks] */
   size_t left;       /* ranks that are through */
@@ -66,6 +68,7 @@ ag_status ag_coordinator_create(ag_session *session, ag_coordinator **out)
   self->session = session;
   AG_TRY(create_schedule(self));
   AG_TRY(ag_records_create(session, &self->records));
+  AG_TRY(ag_account_create(session, self->schedule, &self->account));
   AG_TRY(ag_allocate(ag_report_capacity(session->plan), 1, &self->report));
   AG_TRY(ag_allocate(session->team.size, sizeof *self->team, &self->team));
   AG_TRY(ag_allocate(session->team.size, sizeof *self->ranks, &self->ranks));
@@ -83,25 +86,13 @@ void ag_coordinator_destroy(ag_coordinator **out)
   ag_release(&self->ranks);
   ag_release(&self->team);
   ag_release(&self->report);
+  ag_account_destroy(&self->account);
   ag_records_destroy(&self->records);
   ag_schedule_destroy(&self->schedule);
   ag_release(out);
 }
 
 /* ---- orders ---- */
-
-/* Names what goes on: the work that was begun last. */
-static void show_activity(ag_coordinator *self, const ag_order *order)
-{
-  const ag_plan *plan = self->session->plan;
-  const bool trains = order->kind == AG_ORDER_TRAIN;
-  const size_t model = trains ? order->model : plan->points[plan->units[order->unit].point].model;
-  char activity[sizeof self->session->meter.activity];
-  snprintf(activity, sizeof activity, "%s %s", trains ? "training" : "attacking",
-           plan->models[model].name);
-  if (strcmp(activity, self->session->meter.activity) == 0) return;
-  ag_meter_activity(&self->session->meter, "%s", activity);
-}
 
 static void send_order(ag_coordinator *self, const ag_order *order)
 {
@@ -123,7 +114,7 @@ static void send_order(ag_coordinator *self, const ag_order *order)
               communicator);
   }
   ag_records_task(self->records, order, self->ranks[order->rank].task);
-  if (told || order->kind == AG_ORDER_ATTACK) show_activity(self, order);
+  ag_account_order(self->account, order);
 }
 
 static void send_orders(ag_coordinator *self)
@@ -249,8 +240,7 @@ static void take_report(ag_coordinator *self, size_t rank, ag_report *report)
   case AG_REPORT_BROKEN: give_up(self, (ag_status)report->status, report->message); break;
   case AG_REPORT_LEFT: take_leave(self, rank, report); break;
   }
-  ag_meter_advance(&self->session->meter, report->kind == AG_REPORT_SEGMENT ? 0 : report->flops,
-                   report->images);
+  ag_account_report(self->account, rank, report);
 }
 
 static bool receive_report(ag_coordinator *self)
@@ -296,6 +286,7 @@ void ag_coordinator_poll(ag_coordinator *self)
   }
   send_orders(self);
   look_after_ranks(self);
+  ag_account_look(self->account);
 }
 
 void ag_coordinator_finish(ag_coordinator *self)

@@ -98,6 +98,10 @@ void ag_desk_report_epoch(ag_desk *self, size_t model, const ag_epoch *row)
 {
   ag_desk_report_start(self, AG_REPORT_EPOCH, model);
   self->report->epoch = *row;
+  self->report->images = self->images; /* epochs may be shorter than the time between two signs */
+  self->report->flops = self->flops;
+  self->images = 0;
+  self->flops = 0;
   ++self->unanswered;
   ag_desk_report_send(self);
 }

@@ -31,13 +31,27 @@ static void make_paths_absolute(const ag_session *session)
   }
 }
 
+/* Says, once, what is kept of the job beyond what was asked for. */
+static void tell_kept(const ag_session *session)
+{
+  if (session->team.rank != 0) return;
+  for (size_t i = 0; i < session->job->defense_count; ++i) {
+    const char *name = session->job->defenses[i].name;
+    if (strcmp(name, session->request->defense) == 0) continue;
+    ag_log("defense '%s' is kept too: an attack takes its images from it", name);
+  }
+}
+
 /* Leaves of the job what the request asks for. */
 static ag_status reduce_job(ag_session *session)
 {
   ag_status status = AG_OK;
   const ag_run_request *request = session->request;
   if (request->seed != NULL) AG_TRY(ag_job_keep_seed(session->job, request->seed));
-  if (request->defense != NULL) AG_TRY(ag_job_keep_defense(session->job, request->defense));
+  if (request->defense != NULL) {
+    AG_TRY(ag_job_keep_defense(session->job, request->defense));
+    tell_kept(session);
+  }
 cleanup:
   return status == AG_OK ? status : ag_fail_within(status, "%s", request->job_path);
 }

@@ -81,20 +81,6 @@ cleanup:
   return status;
 }
 
-/* The meter counts what earlier runs have done as done. */
-static void start_meter(ag_session *session)
-{
-  const ag_plan *plan = session->plan;
-  double done = 0;
-  for (size_t i = 0; i < plan->model_count; ++i) {
-    if (session->model_closed[i]) done += plan->models[i].flops;
-  }
-  for (size_t i = 0; i < plan->unit_count; ++i) {
-    if (session->ledger->units[i].progress == AG_PROGRESS_DONE) done += plan->units[i].flops;
-  }
-  ag_meter_start(&session->meter, true, plan->training_flops + plan->attack_flops, done);
-}
-
 static ag_status open_folder(ag_session *session)
 {
   ag_status status = AG_OK;
@@ -109,7 +95,7 @@ static ag_status open_folder(ag_session *session)
   AG_TRY(write_job(session));
   AG_TRY(record_run(session));
   AG_TRY(find_closed_models(session));
-  start_meter(session);
+  ag_meter_start(&session->meter);
 cleanup:
   return status;
 }

@@ -34,9 +34,19 @@ static bool is_leader(const teamwork *self)
 
 /* ---- events of the trainer ---- */
 
+/* How much of the training is done, in the steps of all its epochs. */
+static double share_done(const teamwork *self)
+{
+  const ag_training_position position = ag_trainer_state(self->trainer).position;
+  const double batch = (double)ag_settings_count(&self->session->job->training.settings, "batch");
+  const double flops = self->flops_per_image * batch * (double)position.steps;
+  return fmin(1, flops / self->session->plan->models[self->model].flops);
+}
+
 static void step_done(void *context, size_t images)
 {
   const teamwork *self = context;
+  ag_meter_unit(&self->session->meter, share_done(self));
   if (!is_leader(self)) return;
   self->desk->images += images;
   self->desk->flops += self->flops_per_image * (double)images;

@@ -23,6 +23,7 @@ static ag_status collect(const ag_ledger *ledger, size_t model, ag_gate_point *p
     gate->attack = &job->attacks[point->attack];
     gate->epsilon = job->epsilons[point->epsilon].value;
     gate->epsilon_text = job->epsilons[point->epsilon].text;
+    gate->transferred = point->source != point->model;
     ++*count;
   }
 cleanup:

@@ -148,20 +148,24 @@ static ag_status take_epoch(ag_model_state *model, const ag_record *record)
 }
 
 /* Forgets what was done with other parameters than those of the model's record. */
-static void drop_units_of_others(ag_ledger *ledger, size_t index)
+static ag_status drop_units_of_others(ag_ledger *ledger, size_t index)
 {
+  ag_status status = AG_OK;
   const ag_plan *plan = ledger->plan;
-  const ag_digest *parameters = &ledger->models[index].record.parameters;
   for (size_t i = 0; i < plan->unit_count; ++i) {
+    const ag_point *point = &plan->points[plan->units[i].point];
     ag_unit_state *unit = &ledger->units[i];
-    if (plan->points[plan->units[i].point].model != index || unit->progress != AG_PROGRESS_DONE ||
-        memcmp(&unit->record.model, parameters, sizeof *parameters) == 0) {
-      continue;
-    }
+    bool current = true;
+    if (point->model != index && point->source != index) continue;
+    if (unit->progress != AG_PROGRESS_DONE) continue;
+    AG_TRY(ag_ledger_is_current(ledger, i, &unit->record.model, &current));
+    if (current) continue;
     unit->progress = AG_PROGRESS_MISSING;
     ag_release(&unit->outcomes);
     ag_release(&unit->details);
   }
+cleanup:
+  return status;
 }
 
 static ag_status take_model(ag_ledger *ledger, size_t index, const ag_record *record)
@@ -173,8 +177,7 @@ static ag_status take_model(ag_ledger *ledger, size_t index, const ag_record *re
   forget_failure(&model->progress, &model->failure);
   memcpy(&model->record, record->payload, sizeof model->record);
   model->progress = AG_PROGRESS_DONE;
-  drop_units_of_others(ledger, index);
-  return AG_OK;
+  return drop_units_of_others(ledger, index);
 }
 
 /* Copies a unit's outcomes and checks that they are those of its images, in their order. */
@@ -196,12 +199,14 @@ cleanup:
 
 static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *record)
 {
+  ag_status status = AG_OK;
   ag_unit_state *state = &ledger->units[index];
   const ag_unit *unit = &ledger->plan->units[index];
   const char *payload = record->payload;
   ag_unit_record head;
   ag_unit_state new = {.progress = AG_PROGRESS_DONE};
   bool enough = false;
+  bool current = true;
   const size_t plain = sizeof head + unit->count * sizeof *new.outcomes;
   if (record->size < plain) return bad_size("a unit", record, plain);
   memcpy(&head, record->payload, sizeof head);
@@ -209,24 +214,22 @@ static ag_status take_unit(ag_ledger *ledger, size_t index, const ag_record *rec
     return ag_fail(AG_BAD_STORE, "a unit has %u outcomes; expected %zu", head.outcomes,
                    unit->count);
   }
-  ag_model_state *model = &ledger->models[ledger->plan->points[unit->point].model];
-  const bool other = model->progress == AG_PROGRESS_DONE &&
-                     memcmp(&head.model, &model->record.parameters, sizeof head.model) != 0;
-  if (other || state->progress == AG_PROGRESS_DONE) return AG_OK;
-  ag_status status = ag_unit_details_read(ledger->plan, index, payload + plain,
-                                          record->size - plain, &new, &enough);
-  if (status != AG_OK || !enough) return status;
-  status = copy_outcomes(unit, payload + sizeof head, &new.outcomes);
-  if (status != AG_OK) {
-    ag_release(&new.details);
-    return status;
-  }
+  const ag_point *point = &ledger->plan->points[unit->point];
+  AG_TRY(ag_ledger_is_current(ledger, index, &head.model, &current));
+  if (!current || state->progress == AG_PROGRESS_DONE) return AG_OK;
+  AG_TRY(ag_unit_details_read(ledger->plan, index, payload + plain, record->size - plain, &new,
+                              &enough));
+  if (!enough) return AG_OK;
+  AG_TRY(copy_outcomes(unit, payload + sizeof head, &new.outcomes));
   forget_failure(&state->progress, &state->failure);
   new.record = head;
   *state = new;
-  /* Whoever did the unit had the model: one from a file says so in no other way. */
-  forget_failure(&model->progress, &model->failure);
-  return AG_OK;
+  /* Whoever did the unit had the models: one from a file says so in no other way. */
+  forget_failure(&ledger->models[point->model].progress, &ledger->models[point->model].failure);
+  forget_failure(&ledger->models[point->source].progress, &ledger->models[point->source].failure);
+cleanup:
+  if (status != AG_OK) ag_release(&new.details);
+  return status;
 }
 
 static ag_status take_for_model(ag_ledger *ledger, size_t index, const ag_record *record)
@@ -277,7 +280,8 @@ ag_progress ag_ledger_point(const ag_ledger *ledger, size_t index)
 {
   const ag_point *point = &ledger->plan->points[index];
   size_t done = 0;
-  bool failed = ledger->models[point->model].progress == AG_PROGRESS_FAILED;
+  bool failed = ledger->models[point->model].progress == AG_PROGRESS_FAILED ||
+                ledger->models[point->source].progress == AG_PROGRESS_FAILED;
   for (size_t i = 0; i < point->unit_count; ++i) {
     const ag_progress progress = ledger->units[point->first_unit + i].progress;
     done += progress == AG_PROGRESS_DONE;

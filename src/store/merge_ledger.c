@@ -122,18 +122,16 @@ static ag_status compare_units(const ag_merging *all, size_t index, const ag_uni
 
 ag_status ag_merge_check_models(const ag_merging *all)
 {
-  const ag_ledger *ledger = all->ledger;
   for (size_t i = 0; i < all->plan->unit_count; ++i) {
-    const ag_unit_state *unit = &ledger->units[i];
-    const size_t index = all->plan->points[all->plan->units[i].point].model;
-    const ag_model_state *model = &ledger->models[index];
-    if (unit->progress != AG_PROGRESS_DONE || model->progress != AG_PROGRESS_DONE ||
-        memcmp(&unit->record.model, &model->record.parameters, sizeof model->record.parameters) ==
-            0) {
-      continue;
-    }
+    const ag_unit_state *unit = &all->ledger->units[i];
+    const size_t model = all->plan->points[all->plan->units[i].point].model;
+    bool current = true;
+    if (unit->progress != AG_PROGRESS_DONE) continue;
+    const ag_status status = ag_ledger_is_current(all->ledger, i, &unit->record.model, &current);
+    if (status != AG_OK) return status;
+    if (current) continue;
     return unit_conflict(all, i, "attacked another model", all->unit_from[i],
-                         all->model_from[index]);
+                         all->model_from[model]);
   }
   return AG_OK;
 }

@@ -11,8 +11,11 @@ static void hands_out_the_longest_shards_first_and_one_part_ahead(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.ready = true}, {.ready = true}};
-  const ag_unit_work units[] = {
-      {0, 2, 1, false}, {1, 3, 1, false}, {0, 9, 9, false}, {1, 5, 1, true}, {0, 2, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 2, 1, false},
+                                {1, 1, 3, 1, false},
+                                {0, 0, 9, 9, false},
+                                {1, 1, 5, 1, true},
+                                {0, 0, 2, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){2, 5, models, units, 1, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u1[0+1] 0:u0[0+1]");
   ag_schedule_part_done(schedule, 0, 1, 0);
@@ -39,7 +42,7 @@ static void splits_units_as_work_runs_out(void **state)
 {
   (void)state;
   const ag_model_work model = {.ready = true};
-  const ag_unit_work unit = {0, 32, 32, false};
+  const ag_unit_work unit = {0, 0, 32, 32, false};
   ag_schedule *schedule = create(&(ag_workload){1, 1, &model, &unit, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+4] 1:u0[4+3] 0:u0[7+3] 1:u0[10+2]");
   done_and_given(schedule, 0, 0, "0:u0[12+2]");
@@ -75,7 +78,7 @@ static void gives_everyone_a_part_before_anyone_a_second(void **state)
   const ag_model_work model = {.ready = true};
   ag_unit_work units[18];
   for (size_t i = 0; i < 18; ++i)
-    units[i] = (ag_unit_work){0, i < 2 ? 2 : 1, 1, false};
+    units[i] = (ag_unit_work){0, 0, i < 2 ? 2 : 1, 1, false};
   ag_schedule *schedule = create(&(ag_workload){1, 18, &model, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+1] 1:u1[0+1] 0:u2[0+1] 1:u3[0+1]");
   ag_schedule_destroy(&schedule);
@@ -85,7 +88,7 @@ static void leaves_the_last_long_shard_to_who_is_done_first(void **state)
 {
   (void)state;
   const ag_model_work model = {.ready = true};
-  const ag_unit_work units[] = {{0, 4, 1, false}, {0, 4, 1, false}, {0, 4, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, false}, {0, 0, 4, 1, false}, {0, 0, 4, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){1, 3, &model, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+1] 1:u1[0+1]");
   ag_schedule_part_done(schedule, 1, 1, 0);
@@ -99,8 +102,11 @@ static void goes_on_in_the_middle(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.ready = true}, {.seconds = 8}, {.failed = true}};
-  const ag_unit_work units[] = {
-      {0, 4, 1, true}, {0, 4, 1, false}, {1, 2, 1, true}, {1, 2, 1, false}, {2, 7, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, true},
+                                {0, 0, 4, 1, false},
+                                {1, 1, 2, 1, true},
+                                {1, 1, 2, 1, false},
+                                {2, 2, 7, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){3, 5, models, units, 2, 0, LARGEST, speedup});
   assert_int_equal(ag_schedule_unit_state(schedule, 4), AG_WORK_FAILED);
   assert_int_equal(ag_schedule_model_state(schedule, 2), AG_WORK_FAILED);
@@ -117,7 +123,7 @@ static void ends_at_once_where_nothing_is_left(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.ready = true}, {.failed = true}};
-  const ag_unit_work units[] = {{0, 4, 1, true}, {1, 4, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, true}, {1, 1, 4, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){2, 2, models, units, 3, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:end 1:end 2:end");
   assert_over(&schedule);
@@ -132,7 +138,7 @@ static void gives_a_failed_part_out_once_more(void **state)
 {
   (void)state;
   const ag_model_work model = {.ready = true};
-  const ag_unit_work units[] = {{0, 4, 4, false}, {0, 1, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 4, false}, {0, 0, 1, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){1, 2, &model, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+1] 1:u0[1+1]");
   ag_schedule_part_failed(schedule, 1, 0, 1);
@@ -158,7 +164,7 @@ static void splits_a_failed_part_like_any_other(void **state)
 {
   (void)state;
   const ag_model_work model = {.ready = true};
-  const ag_unit_work unit = {0, 32, 32, false};
+  const ag_unit_work unit = {0, 0, 32, 32, false};
   ag_schedule *schedule = create(&(ag_workload){1, 1, &model, &unit, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+4] 1:u0[4+3] 0:u0[7+3] 1:u0[10+2]");
   ag_schedule_part_failed(schedule, 0, 0, 0);
@@ -175,7 +181,7 @@ static void a_closed_unit_takes_its_failed_part_along(void **state)
 {
   (void)state;
   const ag_model_work model = {.ready = true};
-  const ag_unit_work units[] = {{0, 4, 4, false}, {0, 1, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 4, false}, {0, 0, 1, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){1, 2, &model, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:u0[0+1] 1:u0[1+1]");
   ag_schedule_part_failed(schedule, 0, 0, 0);
@@ -196,7 +202,7 @@ static void stops_each_rank_once_it_has_nothing_in_hand(void **state)
   const ag_model_work models[] = {{.seconds = 20}, {.ready = true}};
   ag_unit_work units[16];
   for (size_t i = 0; i < 16; ++i)
-    units[i] = (ag_unit_work){1, 2, 1, false};
+    units[i] = (ag_unit_work){1, 1, 2, 1, false};
   ag_schedule *schedule = create(&(ag_workload){2, 16, models, units, 3, 2, LARGEST, speedup});
   assert_string_equal(drain(schedule), "2:u0[0+1] 0:m0(0 1)+ 1:m0(0 1)+ 2:u1[0+1]");
   ag_schedule_stop(schedule);
@@ -249,7 +255,7 @@ static void refuses_what_makes_no_sense(void **state)
 {
   (void)state;
   const ag_model_work model = {.seconds = 1};
-  const ag_unit_work unit = {0, 1, 1, false};
+  const ag_unit_work unit = {0, 0, 1, 1, false};
   const ag_workload good = {1, 1, &model, &unit, 1, 0, LARGEST, speedup};
   ag_workload work = good;
   work.ranks = 0;
@@ -263,7 +269,8 @@ static void refuses_what_makes_no_sense(void **state)
   work = good;
   work.models = &(const ag_model_work){.seconds = -1};
   assert_refused(&work, "model 0 takes -1 s");
-  const ag_unit_work wrong[] = {{1, 1, 1, false}, {0, INFINITY, 1, false}, {0, 1, 0, false}};
+  const ag_unit_work wrong[] = {
+      {1, 1, 1, 1, false}, {0, 0, INFINITY, 1, false}, {0, 0, 1, 0, false}};
   const char *const messages[] = {"of model 1", "takes inf s", "in 0 shards"};
   for (size_t i = 0; i < 3; ++i) {
     work.models = good.models;

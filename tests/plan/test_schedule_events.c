@@ -92,7 +92,10 @@ static void start(account *self, uint32_t run)
   }
   if (self->work.model_count > 0) self->work.unit_count = below(self, UNITS + 1);
   for (size_t i = 0; i < self->work.unit_count; ++i) {
-    self->unit_work[i] = (ag_unit_work){.model = below(self, self->work.model_count),
+    const size_t own = below(self, self->work.model_count);
+    const bool same = happens(self, 0.5);
+    self->unit_work[i] = (ag_unit_work){.model = own,
+                                        .source = same ? own : below(self, self->work.model_count),
                                         .seconds = random_seconds(self),
                                         .shards = 1 + below(self, SHARDS),
                                         .done = happens(self, 0.1)};
@@ -107,7 +110,7 @@ static void take_attack(account *self, const ag_order *order)
   rank *to = &self->ranks[order->rank];
   const ag_unit_work *unit = &self->unit_work[order->unit];
   assert_true(order->unit < self->work.unit_count && !unit->done);
-  assert_true(self->models[unit->model].is_ready);
+  assert_true(self->models[unit->model].is_ready && self->models[unit->source].is_ready);
   assert_true(!to->is_training && to->count < HELD);
   assert_true(self->unit_failures[order->unit] < 2);
   assert_true(order->shard_count > 0 && order->first_shard + order->shard_count <= unit->shards);
@@ -157,14 +160,19 @@ static void take_train(account *self, const ag_order *order)
 
 static bool is_open(const account *self, size_t unit)
 {
-  return !self->unit_work[unit].done && self->unit_failures[unit] < 2 &&
-         !self->models[self->unit_work[unit].model].is_failed;
+  const ag_unit_work *work = &self->unit_work[unit];
+  return !work->done && self->unit_failures[unit] < 2 && !self->models[work->model].is_failed &&
+         !self->models[work->source].is_failed;
 }
 
 static bool waits(const account *self, size_t unit)
 {
-  if (!is_open(self, unit) || !self->models[self->unit_work[unit].model].is_ready) return false;
-  for (size_t i = 0; i < self->unit_work[unit].shards; ++i) {
+  const ag_unit_work *work = &self->unit_work[unit];
+  if (!is_open(self, unit) || !self->models[work->model].is_ready ||
+      !self->models[work->source].is_ready) {
+    return false;
+  }
+  for (size_t i = 0; i < work->shards; ++i) {
     if (self->shards[unit][i].given == self->shards[unit][i].failed) return true;
   }
   return false;

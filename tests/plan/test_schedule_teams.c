@@ -6,7 +6,7 @@ static void trains_with_neighbours_and_then_attacks(void **state)
 {
   (void)state;
   const ag_model_work model = {.seconds = 20};
-  const ag_unit_work units[] = {{0, 4, 1, false}, {0, 4, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, false}, {0, 0, 4, 1, false}};
   /* The third rank would be of no use, and waits. */
   ag_schedule *schedule = create(&(ag_workload){1, 2, &model, units, 3, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:m0(0 1)+ 1:m0(0 1)+");
@@ -40,8 +40,8 @@ static void keeps_teams_small_while_there_is_enough_to_attack(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 40}, {.ready = true}};
-  const ag_unit_work much = {1, 400, 40, false};
-  const ag_unit_work little = {1, 130, 13, false};
+  const ag_unit_work much = {1, 1, 400, 40, false};
+  const ag_unit_work little = {1, 1, 130, 13, false};
   ag_schedule *schedule = create(&(ag_workload){2, 1, models, &much, 4, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule),
                       "1:u0[0+2] 2:u0[2+2] 3:u0[4+2] 0:m0(0)+ 1:u0[6+2] 2:u0[8+2] 3:u0[10+1]");
@@ -57,7 +57,7 @@ static void lets_shorter_trainings_grow_beside_one_that_cannot(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 100}, {.seconds = 10}, {.ready = true}};
-  const ag_unit_work unit = {2, 60, 60, false};
+  const ag_unit_work unit = {2, 2, 60, 60, false};
   ag_schedule *schedule = create(&(ag_workload){3, 1, models, &unit, 8, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:m0(0 1 2 3)+ 1:m0(0 1 2 3)+ 2:m0(0 1 2 3)+ "
                                        "3:m0(0 1 2 3)+ 4:m1(4 5 6 7)+ 5:m1(4 5 6 7)+ "
@@ -113,7 +113,7 @@ static void attacks_before_it_joins(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 10}, {.seconds = 80}};
-  const ag_unit_work units[] = {{0, 6, 1, false}, {1, 6, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 6, 1, false}, {1, 1, 6, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){2, 2, models, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:m1(0)+ 1:m0(1)+");
   ag_schedule_model_done(schedule, 0);
@@ -135,7 +135,7 @@ static void trains_a_failed_model_once_more(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 20}, {.ready = true}};
-  const ag_unit_work units[] = {{0, 4, 1, false}, {1, 1, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, false}, {1, 1, 1, 1, false}};
   ag_schedule *schedule = create(&(ag_workload){2, 2, models, units, 2, 0, LARGEST, speedup});
   assert_string_equal(drain(schedule), "0:m0(0 1)+ 1:m0(0 1)+");
   ag_schedule_model_failed(schedule, 0);

@@ -39,7 +39,7 @@ static void one_rank_does_everything_in_turn(void **state)
 {
   (void)state;
   const ag_model_work model = {.seconds = 12};
-  const ag_unit_work units[] = {{0, 3, 2, false}, {0, 5, 1, false}, {0, 7, 1, true}};
+  const ag_unit_work units[] = {{0, 0, 3, 2, false}, {0, 0, 5, 1, false}, {0, 0, 7, 1, true}};
   const ag_simulation made =
       simulate(&(ag_workload){1, 3, &model, units, 1, 0, LARGEST, speedup}, &perfect);
   assert_near(made.makespan, 20);
@@ -56,7 +56,7 @@ static void two_ranks_train_two_models_and_then_one(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 30}, {.seconds = 10}};
-  const ag_unit_work unit = {1, 6, 3, false};
+  const ag_unit_work unit = {1, 1, 6, 3, false};
   double idle[2];
   ag_simulation made;
   const ag_workload work = {2, 1, models, &unit, 2, 0, LARGEST, speedup};
@@ -74,7 +74,7 @@ static void two_ranks_share_one_model(void **state)
 {
   (void)state;
   const ag_model_work model = {.seconds = 24};
-  const ag_unit_work units[] = {{0, 4, 1, false}, {0, 4, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, false}, {0, 0, 4, 1, false}};
   const ag_workload work = {1, 2, &model, units, 2, 0, LARGEST, speedup};
   assert_near(simulate(&work, &perfect).makespan, 12 + 4);
 }
@@ -88,7 +88,7 @@ static void messages_and_decisions_take_their_time(void **state)
   const double latency = 0.25;
   const double decision = 0.125;
   const ag_model_work model = {.seconds = 24};
-  const ag_unit_work units[] = {{0, 4, 1, false}, {0, 4 - decision, 1, false}};
+  const ag_unit_work units[] = {{0, 0, 4, 1, false}, {0, 0, 4 - decision, 1, false}};
   const ag_workload work = {1, 2, &model, units, 2, 0, LARGEST, speedup};
   const ag_machine slow = {.latency = latency, .decision_seconds = decision, .segment_seconds = 5};
   const double start = 2 * decision + latency;
@@ -102,7 +102,7 @@ static void three_ranks_have_a_team_of_two(void **state)
 {
   (void)state;
   const ag_model_work models[] = {{.seconds = 40}, {.ready = true}};
-  const ag_unit_work units[] = {{1, 8, 1, false}, {0, 3, 3, false}};
+  const ag_unit_work units[] = {{1, 1, 8, 1, false}, {0, 0, 3, 3, false}};
   double idle[3];
   ag_simulation made;
   const ag_workload work = {2, 2, models, units, 3, 0, LARGEST, speedup};
@@ -110,6 +110,19 @@ static void three_ranks_have_a_team_of_two(void **state)
   assert_near(made.makespan, 20 + 1);
   assert_near(idle[0] + idle[1], 0);
   assert_near(idle[2], 12);
+}
+
+/* Of 2 s and 30 s of training, and an attack that waits for both. */
+static void an_attack_by_images_of_another_model_comes_after_both(void **state)
+{
+  (void)state;
+  const ag_model_work models[] = {{.seconds = 2}, {.seconds = 30}, {.failed = true}};
+  const ag_unit_work units[] = {{0, 1, 4, 1, false}, {0, 2, 9, 1, false}};
+  const ag_workload work = {3, 2, models, units, 2, 1, LARGEST, speedup};
+  const ag_simulation made = simulate(&work, &perfect);
+  assert_near(made.makespan, 34);
+  assert_near(made.work, 36);
+  assert_near(made.ideal, 30.0 / 2 + 4); /* by the fastest team that two ranks make */
 }
 
 static void nothing_takes_no_time(void **state)
@@ -129,7 +142,7 @@ static void draws_costs_around_the_estimates(void **state)
   const ag_model_work models[] = {{.seconds = 40}, {.seconds = 40}};
   ag_unit_work units[100];
   for (size_t i = 0; i < 100; ++i)
-    units[i] = (ag_unit_work){i % 2, 1, 4, false};
+    units[i] = (ag_unit_work){i % 2, i % 2, 1, 4, false};
   const ag_workload work = {2, 100, models, units, 1, 0, LARGEST, speedup};
   ag_machine machine = {.segment_seconds = 5, .spread = 0.5, .seed = 1};
   const ag_simulation one = simulate(&work, &machine);
@@ -166,7 +179,8 @@ typedef struct large {
   ag_workload work;
 } large;
 
-/* Units of 1/100 s to 1000 s, as many in each decade, of up to 16 shards; trainings of up to six
+/* Units of 1/100 s to 1000 s, as many in each decade, of up to 16 shards, every fourth by images of
+ * any model; trainings of up to six
  * hours on one rank; sixty-four ranks train 64 / (1 + 63 / 400) times as fast as one, and sizes
  * that do not divide a batch's shards gain nothing over the next smaller one that does. */
 static void make_large(large *made)
@@ -177,8 +191,10 @@ static void make_large(large *made)
     made->models[i].seconds = 1000 + 20000 * (double)ag_random_uniform(&random);
   }
   for (size_t i = 0; i < UNITS; ++i) {
+    const size_t model = ag_random_below(&random, MODELS);
     made->units[i] = (ag_unit_work){
-        .model = ag_random_below(&random, MODELS),
+        .model = model,
+        .source = i % 4 == 0 ? i / 4 % MODELS : model,
         .seconds = pow(10, -2 + 5 * (double)ag_random_uniform(&random)),
         .shards = 1 + ag_random_below(&random, 16),
     };
@@ -225,6 +241,7 @@ int main(void)
       cmocka_unit_test(two_ranks_share_one_model),
       cmocka_unit_test(messages_and_decisions_take_their_time),
       cmocka_unit_test(three_ranks_have_a_team_of_two),
+      cmocka_unit_test(an_attack_by_images_of_another_model_comes_after_both),
       cmocka_unit_test(nothing_takes_no_time),
       cmocka_unit_test(draws_costs_around_the_estimates),
       cmocka_unit_test(refuses_machines_that_cannot_be),

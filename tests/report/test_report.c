@@ -1,5 +1,5 @@
-/* What a person reads at the end of a run and in between: the table of accuracies and the status,
- * from a ledger that was filled by hand. */
+/* What a person reads at the end of a run: the table of accuracies and the sanity gates, from a
+ * ledger that was filled by hand. */
 #include "store/small_plan.h"
 
 #include "advgrid/report.h"
@@ -15,12 +15,6 @@ typedef struct fixture {
 static fixture start(void)
 {
   fixture f = {.small = small_plan_create()};
-  for (size_t i = 0; i < PLAN_MODELS; ++i)
-    f.small->models[i].flops = 100;
-  for (size_t i = 0; i < PLAN_UNITS; ++i)
-    f.small->units[i].flops = 50;
-  f.small->plan.training_flops = 100 * PLAN_MODELS;
-  f.small->plan.attack_flops = 50 * PLAN_UNITS;
   assert_int_equal(ag_ledger_create(&f.small->plan, &f.ledger), AG_OK);
   return f;
 }
@@ -168,50 +162,6 @@ static void gates_tell_failures_first(void **state)
   stop(&f);
 }
 
-static void status_counts(void **state)
-{
-  (void)state;
-  fixture f = start();
-  fill(&f);
-  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
-  /* Two models of four and seven units of 32: (200 + 350) of (400 + 1600). */
-  (void)line(&f, "by-hand  27.5 % of the estimated work done\n");
-  (void)line(&f, "models        2 of 4 done, 1 failed\n");
-  (void)line(&f, "units         7 of 32 done, 1 failed\n");
-  (void)line(&f, "failed   none-seed7: the loss is not finite in epoch 2, step 3 of 9\n");
-  (void)line(&f, "failed   bruit-\xc3\xa9lev\xc3\xa9-seed1, fgsm at 0.1: value 7 went too far\n");
-  assert_null(strstr(f.text.bytes, "run 1"));
-  stop(&f);
-}
-
-static void status_names_the_last_run(void **state)
-{
-  (void)state;
-  fixture f = start();
-  ag_provenance run = {.ranks = 3, .threads = 2};
-  ag_digest none = {{0}};
-  snprintf(run.hosts, sizeof run.hosts, "alpha,beta");
-  snprintf(run.started, sizeof run.started, "2026-01-31T12:00:00Z");
-  for (size_t i = 0; i < 2; ++i)
-    assert_int_equal(take(f.ledger, AG_RECORD_RUN, none, &run, sizeof run), AG_OK);
-  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
-  (void)line(&f, "run 2   started 2026-01-31T12:00:00Z on alpha,beta, 3 ranks of 2 threads\n");
-  (void)line(&f, "models        0 of 4 done\n");
-  stop(&f);
-}
-
-/* A model from a file needs no training, and counts as done. */
-static void status_counts_given_models(void **state)
-{
-  (void)state;
-  fixture f = start();
-  f.small->models[3].flops = 0;
-  f.small->models[3].from_file = true;
-  assert_int_equal(ag_report_status(f.ledger, &f.text), AG_OK);
-  (void)line(&f, "models        1 of 4 done\n");
-  stop(&f);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -220,9 +170,6 @@ int main(void)
       cmocka_unit_test(table_shows_what_failed_and_what_is_missing),
       cmocka_unit_test(table_says_how_sure_it_is),
       cmocka_unit_test(gates_tell_failures_first),
-      cmocka_unit_test(status_counts),
-      cmocka_unit_test(status_names_the_last_run),
-      cmocka_unit_test(status_counts_given_models),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

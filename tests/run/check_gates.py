@@ -59,7 +59,7 @@ def all_pass_on_any_ranks(program):
         check_shown(found, result.out)
     check(tuple(row[0] for row in want) == GATES, f"the gates are {want}")
     check(all(row[1] == "passed" for row in want[:-1]), f"{want}")  # there are no certificates
-    check_shown(want, program.run("status", program.path("on-2-1")).out)
+    check_shown(want, program.run("status", "--all", program.path("on-2-1")).out)
 
 
 def strict_runs_fail(program):

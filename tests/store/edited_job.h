@@ -77,13 +77,16 @@ static inline void put(ag_journal *journal, ag_record_kind kind, const ag_digest
   assert_int_equal(ag_journal_append(journal, &record), AG_OK);
 }
 
-static inline void put_unit(ag_journal *journal, const ag_unit *unit)
+static inline void put_unit(ag_journal *journal, const ag_plan *plan, const ag_unit *unit)
 {
+  const ag_digest trained = {{0}};
   struct {
     ag_unit_record head;
     ag_outcome outcomes[200];
   } done = {.head = {.outcomes = (uint32_t)unit->count}};
   assert_true(unit->count <= 200);
+  assert_int_equal(ag_attacked_digest(plan, unit->point, &trained, &trained, &done.head.model),
+                   AG_OK);
   for (size_t i = 0; i < unit->count; ++i)
     done.outcomes[i].index = (uint32_t)(unit->first + i);
   put(journal, AG_RECORD_UNIT, &unit->key, &done,
@@ -114,7 +117,7 @@ static inline void run_job(fixture *all, size_t left)
   }
   for (size_t i = 0; i + left < all->plan->unit_count; ++i) {
     if (all->ledger->units[i].progress == AG_PROGRESS_MISSING) {
-      put_unit(journal, &all->plan->units[i]);
+      put_unit(journal, all->plan, &all->plan->units[i]);
     }
   }
   ag_journal_close(&journal);

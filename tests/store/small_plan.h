@@ -45,6 +45,7 @@ static inline void small_plan_fill_models(small_plan *small)
   }
   for (size_t i = 0; i < PLAN_POINTS; ++i) {
     small->points[i] = (ag_point){.model = i / 4,
+                                  .source = i / 4,
                                   .attack = i / 2 % 2,
                                   .epsilon = i % 2,
                                   .key = small_key("point", i),

@@ -263,6 +263,35 @@ static void models_from_files(void **state)
   folder_remove(files);
 }
 
+/* Both models change: that which makes the images is told of each that is attacked by them. */
+static void another_source_is_another_attack(void **state)
+{
+  (void)state;
+#define NOISE(sigma) \
+  "[{kind: none}, {kind: gaussian-noise, name: noise, after: normalize, sigma: " sigma "}]"
+  const parts before = {.attacks = "[{kind: fgsm}, {kind: transfer, from: noise}]",
+                        .defenses = NOISE("0.1"),
+                        .epsilons = "[8/255, 0.1]"};
+  parts after = before;
+  fixture all = start(&before, 0);
+  after.defenses = NOISE("0.2");
+  expect(&all, &after,
+         "defense 'noise': sigma was 0.1 and is 0.2: 'noise' is trained again; 4 finished points "
+         "of it are done again\n"
+         "defense 'noise': sigma was 0.1 and is 0.2: 2 finished points are done again\n");
+  after = before;
+  after.attacks = "[{kind: fgsm}, {kind: transfer, from: none}]";
+  expect(&all, &after,
+         "attack 'transfer': from was noise and is none: 4 finished points are done again\n");
+  after = before;
+  after.attacks = "[{kind: fgsm}, {kind: transfer, from: loud}]";
+  after.defenses = "[{kind: none}, "
+                   "{kind: gaussian-noise, name: loud, after: normalize, sigma: 1e-1}]";
+  expect(&all, &after, "");
+  finish(&all);
+#undef NOISE
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -278,6 +307,7 @@ int main(void)
       cmocka_unit_test(half_of_it_is_there),
       cmocka_unit_test(a_name_moves),
       cmocka_unit_test(models_from_files),
+      cmocka_unit_test(another_source_is_another_attack),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
