@@ -22,9 +22,10 @@ ATTACKS = grid(steps=60)
 
 
 def mount(folder):
-    """A file system of one MiB; False where this may not be."""
+    """A file system of eight MiB, with room for the pictures that attacks bring home; False where this
+    may not be."""
     os.mkdir(folder)
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False,
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False,
                           stderr=subprocess.DEVNULL).returncode == 0
 
 
