@@ -11,7 +11,8 @@ enum { UNIT_MEBIBYTES = 128, REPORTS = 5 };
 /* All that a job may not ask for otherwise: it comes with the defense. */
 static void plan_verdicts(const ag_entry *defense, const ag_network *network, ag_details_form *form)
 {
-  if (ag_defense_of(defense)->neighbours != NULL) {
+  ag_neighbours_wish wish;
+  if (ag_defense_neighbours(defense, &wish)) {
     form->kinds[AG_DETAIL_DISTANCE].images = SIZE_MAX;
     form->kinds[AG_DETAIL_DISTANCE].bytes = sizeof(float);
   }

@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from support.runner import (EPOCH, check, check_same_as_alone, job, main, processes, recorded,
-                            require, samples, wait_until)
+                            require, rows, samples, wait_until)
 
 require("h5py")
 import h5py
@@ -88,6 +88,9 @@ def what_decides_changes_no_training(program):
     check(found["pairs"] == found["head"], "the parameters differ")
     margins = [values["clean_margin"] for values in samples(program.path("out")).values()]
     check(len(margins) == 2 and margins[0] != margins[1], "the verdicts are the same")
+    with h5py.File(program.path("out", "results.h5")) as file:
+        keys = {row["defense"]: row["key"] for row in rows(program.path("out"))}
+        check(list(file["neighbours"]) == [keys["pairs"]], f"distances of {list(file['neighbours'])}")
 
 
 main([ranks_and_threads_make_no_difference, nor_with_factors_and_statistics,
