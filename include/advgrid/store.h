@@ -167,8 +167,8 @@ void ag_ledger_destroy(ag_ledger **ledger);
  *  an earlier failure, never what is done; but a model that was trained anew to other parameters
  *  replaces the old one, and the units that attacked the old one, or took their images from it, are
  *  open again. A unit's record that lacks details which the plan wants is passed over, but for one
- *  from before there were any, where the job does not ask for them itself: nobody's finished work
- * is done again for pictures that nobody has asked for. */
+ *  from before there were any, where the job does not ask for them itself: no finished work is done
+ *  again for pictures that nobody has asked for. */
 ag_status ag_ledger_take(void *ledger, const ag_record *record);
 /** What a unit's record says of the models that it depends on. model, source: ag_network_digest of
  *  the point's; where they are one, that is it, else the digest of both, of which one from a file

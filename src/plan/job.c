@@ -8,40 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const ag_option ag_evaluation_options[] = {
-    {.name = "images",
-     .type = AG_OPTION_COUNT,
-     .initial = "1000",
-     .minimum = 1,
-     .maximum = 1e9,
-     .help = "images of the test set to attack, the first ones; default: 1000, or all there are"},
-    {.name = "block",
-     .type = AG_OPTION_COUNT,
-     .initial = "128",
-     .minimum = 1,
-     .maximum = 65536,
-     .help = "images of a unit of work"},
-    {.name = "examples",
-     .type = AG_OPTION_COUNT,
-     .late = true,
-     .initial = "4",
-     .maximum = 10000,
-     .help = "images, the first ones, that are kept clean and attacked, with their probabilities"},
-    {.name = "latent",
-     .type = AG_OPTION_TEXT,
-     .late = true,
-     .initial = "",
-     .help = "a layer: what it hands on is kept of clean and attacked images; empty: none"},
-    {.name = "latent_images",
-     .type = AG_OPTION_COUNT,
-     .late = true,
-     .initial = "500",
-     .minimum = 1,
-     .maximum = 10000,
-     .help = "images, the first ones, of which that is kept"},
-    {.name = NULL},
-};
-
 /* What reading a job goes by. */
 typedef struct reader {
   ag_job_document *document;

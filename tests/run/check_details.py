@@ -193,7 +193,7 @@ def one_draw_is_the_verdict(program):
 def killed_and_continued(program):
     of = text(block="4, latent: conv1", attacks=f"[{CW}]")
     path, out = program.write("job.yaml", of), program.path("out")
-    process = program.start("run", path, "-o", out, "-t", 1, ranks=2)
+    process = program.start("run", path, "-o", out, "-t", 1)
     wait_until(program, process, lambda: len(units(out)) >= 4, "four units")
     program.kill(process)
     before = units(out)

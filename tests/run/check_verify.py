@@ -331,7 +331,7 @@ def other_shapes_and_types(program):
 def later_groups(program):
     """What verify never heard of is compared too."""
     _, row = row_of("none", "fgsm", 2 / 255)
-    name = f"examples/{row['key']}/clean"
+    name = f"images/{row['key']}/clean"
     def add(verdict, pixel):
         def change(file):
             file[name] = numpy.full((2, 4, 4, 3), pixel, "f4")
@@ -340,7 +340,7 @@ def later_groups(program):
             file["notes"] = table
         return change
     pair(program, results=add(0.5, 0.25))
-    check_different(program, ("/examples: only in b",), "and 1 more: others 1")
+    check_different(program, ("/images: only in b",), "and 1 more: others 1")
     for verdict, pixel, expected in ((0.5, 0.25, None),
                                      (0.5, 0.125, (f"/{name}[0, 0, 0, 0] {point(row)}: 0.25 in a, "
                                                    "0.125 in b",)),
