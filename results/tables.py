@@ -24,6 +24,7 @@ TABLE_1 = {"fgsm": {0.001: 84.61, 0.01: 54.05, 0.05: 22.00, 0.1: 21.74, 0.3: 20.
 TABLE_2 = {("fgsm", "none"): (47.95, 7.31), ("fgsm", "at-fgsm"): (68.53, 43.15),
            ("fgsm", "at-pgd"): (68.74, 16.92), ("pgd-20", "none"): (57.99, 0),
            ("pgd-20", "at-fgsm"): (88.32, 3.55), ("pgd-20", "at-pgd"): (91.28, 13.33)}
+CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
 def wilson(successes, trials):
@@ -97,9 +98,33 @@ def table2(name):
             "epsilon of their column.\n\n" + markdown(head, lines))
 
 
+def figure23(name):
+    """The examples at one epsilon, under every attack."""
+    epsilon = 8 / 255
+
+    def verdict(row):
+        best = row.argmax()
+        return f"{CLASSES[best]} {100 * row[best]:.2f}"
+
+    with h5py.File(HERE / name / "results.h5") as file:
+        points = [row for row in file["results"][()] if abs(row["epsilon"] - epsilon) < 1e-9]
+        examples = [file["examples"][row["key"].decode()] for row in points]
+        head = ["test image", "label", "clean"] + [row["attack"].decode() for row in points]
+        lines = [[str(index), CLASSES[label], verdict(examples[0]["clean_probabilities"][place])] +
+                 [verdict(group["probabilities"][place]) for group in examples]
+                 for place, (index, label) in enumerate(zip(examples[0]["index"],
+                                                            examples[0]["label"]))]
+    return ("The class of the first test images and its probability in %, without an attack and under "
+            "attacks at epsilon 8/255; images that are classified wrongly are not attacked.\n\n" +
+            markdown(head, lines))
+
+
+MADE = {"table1": table1, "table2": table2, "figure2-3": figure23}
+
+
 def main(check):
     different = []
-    for name, made in (("table1", table1), ("table2", table2)):
+    for name, made in MADE.items():
         path = HERE / name / "README.md"
         if not path.exists():
             continue

@@ -176,9 +176,9 @@ ag_status ag_evaluator_collect(ag_evaluator *evaluator, const ag_details *detail
   if (layer[0] != '\0') {
     const ag_status status = ag_network_find_latent(evaluator->network, layer, &collector->latent);
     if (status != AG_OK) return status;
-    const ag_shape shape = collector->latent.shape;
     assert(details->form->kinds[AG_DETAIL_POINT].bytes ==
-           shape.height * shape.width * shape.channels * sizeof(float));
+           collector->latent.shape.height * collector->latent.shape.width *
+               collector->latent.shape.channels * sizeof(float));
   }
   collector->details = *details;
   return AG_OK;

@@ -95,16 +95,21 @@ static ag_status put_ticks(const ag_page *page, const accuracy_panel *panel, ag_
   placed *sorted = NULL;
   size_t count = 0;
   double last = 0;
-  const double room = 0.075 * log(1.5625 * panel->most / panel->least);
+  size_t last_length = 0;
+  const double width = log(1.5625 * panel->most / panel->least);
   AG_TRY(sort_epsilons(&page->results, &sorted, &count));
   ag_sheet_put(script, "set logscale x\nset xtics (");
   for (size_t i = 0; i < count; ++i) {
     char text[AG_NUMBER_SIZE];
     if (!(sorted[i].epsilon > 0)) continue;
-    if (last > 0 && log(sorted[i].epsilon / last) < room) continue;
     ag_epsilon_text(sorted[i].epsilon, text);
+    /* A character takes one part in fifty of the axis, half of it on this side of the tick. */
+    const size_t length = strlen(text);
+    const double room = width * (0.02 + 0.01 * (double)(last_length + length));
+    if (last > 0 && log(sorted[i].epsilon / last) < room) continue;
     ag_sheet_put(script, "%s'%s' %.9g", last > 0 ? ", " : "", text, sorted[i].epsilon);
     last = sorted[i].epsilon;
+    last_length = length;
   }
   ag_sheet_put(script, ")\nset xrange [%.9g:%.9g]\n", panel->least / 1.25, panel->most * 1.25);
 cleanup:

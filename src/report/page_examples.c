@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Rows of three pictures on a page: about 12 KiB each, so that it opens at once. */
-enum { ROWS_MAXIMUM = 600, OF_EACH = 4 };
+enum { ROWS_MAXIMUM = 600 };
 
 /* What is left to show, and of each point. */
 typedef struct examples_plan {
@@ -192,7 +192,7 @@ void ag_page_examples(ag_page *page)
   for (size_t a = 0; a < page->results.attack_count; ++a)
     plan.points += points_of(page, a);
   if (plan.points == 0) return;
-  plan.of_each = ag_minimum(OF_EACH, ROWS_MAXIMUM / plan.points);
+  plan.of_each = ROWS_MAXIMUM / plan.points;
   if (plan.of_each == 0) plan.of_each = 1;
   ag_sheet_put(
       sheet,

@@ -174,10 +174,14 @@ def plan_takes_the_options_of_training(program):
         check(f"'{option}' is {wrong}; expected 0 to 0.9" in plan(wrong, code=2).err, option)
 
 
-def quickstart_can_be_planned(program):
-    """jobs/quickstart.yaml of the source tree, which the second argument names."""
-    path = os.path.join(sys.argv[2], "jobs", "quickstart.yaml")
-    check("name: quickstart" in program.run("plan", path).out, "quickstart")
+def every_job_can_be_planned(program):
+    """The job files of the source tree, which the second argument names; no data is needed."""
+    folder = os.path.join(sys.argv[2], "jobs")
+    names = [name[:-len(".yaml")] for name in os.listdir(folder) if name.endswith(".yaml")]
+    check("quickstart" in names, f"{names}")
+    for name in names:
+        out = program.run("plan", os.path.join(folder, f"{name}.yaml")).out
+        check(f"\nname: {name}\n" in out, f"{name}\n{out}")
 
 
 def status_needs_a_result_folder(program):
@@ -200,5 +204,5 @@ def default_folder_is_named_after_the_job_file(program):
 
 main([help_tells_enough, command_line_is_refused, plan_prints_a_job_that_reads_back,
       plan_predicts_hours, plan_lists_the_parts_of_a_job, plan_refuses_other_files,
-      plan_takes_the_options_of_training, quickstart_can_be_planned, status_needs_a_result_folder,
+      plan_takes_the_options_of_training, every_job_can_be_planned, status_needs_a_result_folder,
       default_folder_is_named_after_the_job_file])
