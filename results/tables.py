@@ -114,8 +114,9 @@ def figure23(name):
                  [verdict(group["probabilities"][place]) for group in examples]
                  for place, (index, label) in enumerate(zip(examples[0]["index"],
                                                             examples[0]["label"]))]
-    return ("The class of the first test images and its probability in %, without an attack and under "
-            "attacks at epsilon 8/255; images that are classified wrongly are not attacked.\n\n" +
+    return ("The class of the first test images and its probability in %, without an attack and "
+            "under attacks at epsilon 8/255; images that are classified wrongly are not attacked."
+            "\n\n" +
             markdown(head, lines))
 
 
