@@ -86,6 +86,10 @@ static inline size_t ag_minimum(size_t a, size_t b)
 {
   return a < b ? a : b;
 }
+static inline size_t ag_maximum(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
 
 /** How many runs of at most `by` make up `count`. by > 0. */
 static inline size_t ag_divide_up(size_t count, size_t by)
