@@ -163,7 +163,7 @@ cleanup:
   return status;
 }
 
-static ag_status read_evaluation(const reader *from, size_t test_images)
+static ag_status read_evaluation_options(const reader *from, size_t test_images)
 {
   ag_status status = AG_OK;
   ag_settings *settings = &from->job->evaluation;
@@ -185,6 +185,13 @@ static ag_status read_evaluation(const reader *from, size_t test_images)
   }
 cleanup:
   return status;
+}
+
+static ag_status read_evaluation(const reader *from, const ag_dataset *dataset)
+{
+  const ag_status status = read_evaluation_options(from, dataset->test.count);
+  if (status != AG_OK) return status;
+  return ag_job_at(from->document, ag_details_check(from->job, dataset), "evaluation.latent");
 }
 
 /* A section that is nothing but options. */
@@ -256,11 +263,21 @@ static ag_status read_attacks(const reader *from, size_t classes)
     AG_TRY(
         ag_job_at(from->document, check_radius(job, &job->attacks[i], classes), "attacks[%zu]", i));
   }
+  AG_TRY(ag_job_check_sources(from->document, job));
 cleanup:
   return status;
 }
 
 /* ---- the job ------------------------------------------------------------------------------- */
+
+static ag_status read_name(const reader *from)
+{
+  const char *name = ag_job_text(&from->root, "name");
+  if (name == NULL) name = "job";
+  const ag_status status = ag_job_at(from->document, ag_job_name_check(name), "name");
+  if (status == AG_OK) snprintf(from->job->name, sizeof from->job->name, "%s", name);
+  return status;
+}
 
 static ag_status check_required(const reader *from)
 {
@@ -291,10 +308,7 @@ static ag_status read_job(const reader *from)
   ag_status status = AG_OK;
   ag_job *job = from->job;
   ag_dataset dataset;
-  const char *name = ag_job_text(&from->root, "name");
-  if (name == NULL) name = "job";
-  AG_TRY(ag_job_at(from->document, ag_job_name_check(name), "name"));
-  snprintf(job->name, sizeof job->name, "%s", name);
+  AG_TRY(read_name(from));
   AG_TRY(check_required(from));
   AG_TRY(ag_job_read_seeds(from->document, &from->root, job));
   AG_TRY(read_dataset(from, &dataset));
@@ -303,10 +317,8 @@ static ag_status read_job(const reader *from)
   AG_TRY(read_training(from));
   AG_TRY(read_defenses(from, dataset.classes));
   AG_TRY(read_attacks(from, dataset.classes));
-  AG_TRY(ag_job_check_sources(from->document, job));
   AG_TRY(ag_job_read_epsilons(from->document, &from->root, job));
-  AG_TRY(read_evaluation(from, dataset.test.count));
-  AG_TRY(ag_job_at(from->document, ag_details_check(job, &dataset), "evaluation.latent"));
+  AG_TRY(read_evaluation(from, &dataset));
   AG_TRY(read_section(from, "kernels", ag_kernel_options, &from->job->kernels));
   AG_TRY(read_section(from, "run", ag_run_options, &from->job->run));
 cleanup:

@@ -217,8 +217,8 @@ static linear make_linear(size_t capacity)
       continue;
     }
     for (size_t k = 0; k < VALUES; ++k) {
-      const size_t pixel = k % (SIDE * SIDE);
-      const size_t channel = k / (SIDE * SIDE);
+      const size_t pixel = k % ((size_t)SIDE * SIDE);
+      const size_t channel = k / ((size_t)SIDE * SIDE);
       f.w[pixel * 3 + channel] = (double)file[VALUES + k] - (double)file[k];
     }
   }
@@ -291,7 +291,7 @@ static void radii_come_to_the_distance_from_below(void **state)
     }
     if (p < 0.995 && p > 0.6) assert_true(gap < 0.3 * sigma);
   }
-  assert_true(certified > 2 * PICTURES);
+  assert_true(certified > (size_t)2 * PICTURES);
   attack_stop(attack);
   destroy_linear(&f);
 }
