@@ -77,20 +77,20 @@ static ag_status draw_group(ag_page *page, const quantity *what, size_t first, s
   ag_figure figure;
   size_t count = 0;
   size_t longest = 0;
+  size_t epochs = 0;
   for (size_t i = first; i < end; ++i) {
-    const size_t length = strlen(trainings[i].name);
     if (!has_value(&trainings[i], what)) continue;
-    longest = length > longest ? length : longest;
+    longest = ag_maximum(longest, strlen(trainings[i].name));
+    epochs = ag_maximum(epochs, trainings[i].epoch_count);
     ++count;
   }
   if (count == 0) return AG_OK;
   ag_figure_start(&figure, AG_FIGURE_TRAINING, count, longest, "training-%s-%zu", what->name,
                   first / ag_figure_curves(page->results.training_count) + 1);
-  ag_sheet_put(
-      &figure.script,
-      "set title '%s'\nset xlabel 'epoch' offset 0,0.3\nset ylabel '%s'\nset xrange [0:*]\n"
-      "set yrange %s\n",
-      what->title, what->axis, what->range);
+  ag_sheet_put(&figure.script,
+               "set title '%s'\nset xlabel 'epoch' offset 0,0.3\nset ylabel '%s'\n"
+               "set xrange [0:*]\nset xtics %zu\nset yrange %s\n",
+               what->title, what->axis, ag_divide_up(epochs, 10), what->range);
   count = 0;
   for (size_t i = first; i < end; ++i) {
     if (!has_value(&trainings[i], what)) continue;

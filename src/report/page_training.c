@@ -24,7 +24,16 @@ static totals sum_epochs(const ag_read_training *training)
   return all;
 }
 
-static void row(ag_page *page, const ag_read_training *training)
+/* Only adversarial training judges that. */
+static bool is_robustness_known(const ag_results *results)
+{
+  for (size_t i = 0; i < results->training_count; ++i) {
+    if (isfinite(sum_epochs(&results->trainings[i]).robust_best)) return true;
+  }
+  return false;
+}
+
+static void row(ag_page *page, const ag_read_training *training, bool robust)
 {
   const ag_read_epoch *last = &training->epochs[training->epoch_count - 1];
   const totals all = sum_epochs(training);
@@ -36,20 +45,42 @@ static void row(ag_page *page, const ag_read_training *training)
   ag_page_fixed(page, 2, 100 * last->train_accuracy);
   ag_page_fixed(page, 2, 100 * last->validation_accuracy);
   ag_page_fixed(page, 2, 100 * all.best);
-  ag_page_fixed(page, 2, 100 * last->robust_validation_accuracy);
-  ag_page_fixed(page, 2, 100 * all.robust_best);
+  if (robust) {
+    ag_page_fixed(page, 2, 100 * last->robust_validation_accuracy);
+    ag_page_fixed(page, 2, 100 * all.robust_best);
+  }
   ag_page_fixed(page, 1, all.seconds);
   ag_page_fixed(page, 1, 100 * all.exposed / all.seconds);
   ag_page_fixed(page, 1, 100 * all.hidden / all.seconds);
   ag_sheet_put(&page->sheet, "</tr>\n");
 }
 
+static void table(ag_page *page)
+{
+  static const struct {
+    const char *text;
+    bool robust; /* of networks that are judged under attack */
+  } headings[] = {{"epochs", false},        {"loss", false},    {"training, %", false},
+                  {"validation, %", false}, {"best, %", false}, {"robust validation, %", true},
+                  {"best robust, %", true}, {"seconds", false}, {"exposed, %", false},
+                  {"hidden, %", false}};
+  const bool robust = is_robustness_known(&page->results);
+  ag_sheet *sheet = &page->sheet;
+  ag_page_table_open(page, "Models", "training");
+  ag_sheet_put(sheet, "<thead><tr>\n");
+  ag_page_heading(page, "model", NULL, false);
+  for (size_t i = 0; i < sizeof headings / sizeof *headings; ++i) {
+    if (robust || !headings[i].robust) ag_page_heading(page, headings[i].text, NULL, true);
+  }
+  ag_sheet_put(sheet, "</tr></thead><tbody>\n");
+  for (size_t i = 0; i < page->results.training_count; ++i)
+    row(page, &page->results.trainings[i], robust);
+  ag_sheet_put(sheet, "</tbody>");
+  ag_page_table_close(page);
+}
+
 void ag_page_training(ag_page *page)
 {
-  static const char *const headings[] = {"epochs",         "loss",    "training, %",
-                                         "validation, %",  "best, %", "robust validation, %",
-                                         "best robust, %", "seconds", "exposed, %",
-                                         "hidden, %"};
   ag_sheet *sheet = &page->sheet;
   ag_sheet_put(sheet, "<section id=\"training\"><h2>Training</h2>\n");
   if (page->results.training_count == 0) {
@@ -57,16 +88,7 @@ void ag_page_training(ag_page *page)
     return;
   }
   ag_page_figures(page, AG_FIGURE_TRAINING);
-  ag_page_table_open(page, "Models", "training");
-  ag_sheet_put(sheet, "<thead><tr>\n");
-  ag_page_heading(page, "model", NULL, false);
-  for (size_t i = 0; i < sizeof headings / sizeof *headings; ++i)
-    ag_page_heading(page, headings[i], NULL, true);
-  ag_sheet_put(sheet, "</tr></thead><tbody>\n");
-  for (size_t i = 0; i < page->results.training_count; ++i)
-    row(page, &page->results.trainings[i]);
-  ag_sheet_put(sheet, "</tbody>");
-  ag_page_table_close(page);
+  table(page);
   ag_sheet_put(sheet,
                "<p class=\"note\">Of the last epoch, and the best of all. Seconds are the clock's;"
                " exposed is the share of them in which ranks waited for each other's gradients and"
