@@ -121,11 +121,14 @@ static void put_labels(const ag_page *page, const accuracy_panel *panel, ag_shee
 {
   enum { TITLE = 40 };
   const char *norm = ag_page_norm(page, panel->attack);
-  ag_sheet_put(script, "set title 'Under ' . ");
+  const bool certified = ag_page_certifies(page, panel->attack);
+  ag_sheet_put(script, "set title '%s ' . ", certified ? "Certified by" : "Under");
   ag_sheet_gnuplot(script, page->results.attacks[panel->attack], TITLE);
-  ag_sheet_put(script, "\nset xlabel 'epsilon%s%s, pixels in [0, 1]%s' offset 0,0.3\n",
-               norm[0] == '\0' ? "" : " in ", norm, panel->logarithmic ? ", logarithmic" : "");
-  ag_sheet_put(script, "set ylabel 'accuracy, %% of all images'\nset yrange [0:100]\n");
+  ag_sheet_put(script, "\nset xlabel '%s%s%s, pixels in [0, 1]%s' offset 0,0.3\n",
+               certified ? "radius" : "epsilon", norm[0] == '\0' ? "" : " in ", norm,
+               panel->logarithmic ? ", logarithmic" : "");
+  ag_sheet_put(script, "set ylabel '%s, %% of all images'\nset yrange [0:100]\n",
+               certified ? "certified accuracy" : "accuracy");
 }
 
 /* Whether a curve has no point. */

@@ -34,6 +34,8 @@ ag_cell ag_page_cell(const ag_page *page, size_t defense, size_t attack, size_t 
 void ag_page_count(const ag_page *page, size_t counts[3]);
 /** "Linf" or "L2", or "" where the file does not say. */
 const char *ag_page_norm(const ag_page *page, size_t attack);
+/** Whether its epsilons are radii within which no image can fall. */
+bool ag_page_certifies(const ag_page *page, size_t attack);
 
 /** What a class of the dataset is called; classes: how many there are, 0: not known. */
 void ag_page_class(const ag_page *page, size_t class, size_t classes, char text[AG_NUMBER_SIZE]);
@@ -72,6 +74,8 @@ void ag_page_figures(ag_page *page, ag_figure_group group);
  *  plain HTML; name: of the table when it is copied. */
 void ag_page_table_open(ag_page *page, const char *title, const char *name);
 void ag_page_table_close(ag_page *page);
+/** Says within a note which attacks give radii in the place of epsilons, where any does. */
+void ag_page_note_certified(ag_page *page);
 /** A heading of a column; what the copied table calls it where `copied` is not NULL. */
 void ag_page_heading(ag_page *page, const char *text, const char *copied, bool number);
 /** A cell with a number of so many decimals, or of so many digits; a dash where it is NaN. */

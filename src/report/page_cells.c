@@ -50,14 +50,27 @@ void ag_page_count(const ag_page *page, size_t counts[3])
   }
 }
 
-const char *ag_page_norm(const ag_page *page, size_t attack)
+/* NULL where this version cannot read the job. */
+static const ag_entry *attack_entry(const ag_page *page, size_t attack)
 {
   const ag_job *job = page->job;
   for (size_t i = 0; job != NULL && i < job->attack_count; ++i) {
-    if (strcmp(job->attacks[i].name, page->results.attacks[attack]) != 0) continue;
-    return ag_attack_norm(&job->attacks[i]) == AG_NORM_L2 ? "L2" : "Linf";
+    if (strcmp(job->attacks[i].name, page->results.attacks[attack]) == 0) return &job->attacks[i];
   }
-  return "";
+  return NULL;
+}
+
+const char *ag_page_norm(const ag_page *page, size_t attack)
+{
+  const ag_entry *entry = attack_entry(page, attack);
+  if (entry == NULL) return "";
+  return ag_attack_norm(entry) == AG_NORM_L2 ? "L2" : "Linf";
+}
+
+bool ag_page_certifies(const ag_page *page, size_t attack)
+{
+  const ag_entry *entry = attack_entry(page, attack);
+  return entry != NULL && ag_attack_of(entry)->finds == AG_FINDS_RADIUS;
 }
 
 double ag_page_core_hours(const ag_page *page, double seconds)

@@ -158,6 +158,7 @@ static void explain_best(ag_page *page)
     ag_sheet_put(&page->sheet, " Defenses whose intervals reach the best one's are not told apart"
                                " from it.");
   }
+  ag_page_note_certified(page);
   ag_sheet_put(&page->sheet, "</p>\n");
 }
 

@@ -132,6 +132,20 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
   ag_page_table_close(page);
 }
 
+void ag_page_note_certified(ag_page *page)
+{
+  ag_sheet *sheet = &page->sheet;
+  size_t named = 0;
+  for (size_t a = 0; a < page->results.attack_count; ++a) {
+    if (!ag_page_certifies(page, a)) continue;
+    ag_sheet_put(sheet, named++ > 0 ? ", "
+                                    : " Certified accuracy, of images that are right and"
+                                      " provably stay so within the radius: ");
+    ag_sheet_name(sheet, page->results.attacks[a]);
+  }
+  if (named > 0) ag_sheet_put(sheet, ".");
+}
+
 void ag_page_tables(ag_page *page)
 {
   ag_sheet_put(&page->sheet, "<section id=\"tables\"><h2>Tables</h2>\n");
@@ -140,9 +154,11 @@ void ag_page_tables(ag_page *page)
         CORRECT_IMAGES);
   ag_sheet_put(&page->sheet,
                "<p class=\"note\">Below each accuracy stands its 95 %% Wilson interval%s. A dash is"
-               " what is not there yet.</p>\n",
+               " what is not there yet.",
                page->results.seed_count > 1 ? ", from the lowest end of the seeds' to the highest"
                                             : "");
+  ag_page_note_certified(page);
+  ag_sheet_put(&page->sheet, "</p>\n");
   ag_page_draws(page);
   ag_page_points(page);
   ag_sheet_put(&page->sheet, "</section>\n");

@@ -200,6 +200,27 @@ def details_where_there_are_some(program):
     check(any("41.2 % of variance" in svg and "dense1" in svg for svg in figures(page)), "axes")
 
 
+def certificates_are_called_so(program):
+    """By the job in the file: an attack that gives radii is none under which images stand."""
+    out = program.path("certified")
+    make(out, ["smooth"], ["cohen", "pgd"], [0.25, 0.5], job="""
+name: certified
+dataset: {kind: synthetic}
+model: {kind: small}
+defenses: [{kind: gaussian-noise, name: smooth, after: pixels, sigma: 0.25}]
+attacks: [{kind: certify, name: cohen}, {kind: pgd}]
+epsilons: [0.25, 0.5]
+""")
+    page, _ = report(program, out)
+    check_whole(page, out)
+    check(page.text.count("provably stay so within the radius: cohen.") == 2, "two notes")
+    shown = figures(page)
+    for text, count in (("Certified by cohen", 2), ("radius in L2", 2), ("certified accuracy, %", 2),
+                        ("Under pgd", 2), ("Under cohen", 0), ("epsilon in Linf", 2)):
+        found = sum(text in svg for svg in shown)
+        check(found == count, f"'{text}' is in {found} figures, expected {count}")
+
+
 def five_hundred_points(program):
     out = program.path("many")
     make(out, [f"defense-{i}" for i in range(10)], [f"attack-{i}" for i in range(5)],
@@ -290,5 +311,6 @@ def what_is_no_result_folder(program):
 
 
 main([a_run_ends_with_its_report, what_is_missing_is_a_dash, one_point, details_where_there_are_some,
-      five_hundred_points, names_become_no_code, every_character_reaches_a_figure, without_gnuplot,
+      certificates_are_called_so, five_hundred_points, names_become_no_code,
+      every_character_reaches_a_figure, without_gnuplot,
       what_is_no_result_folder])
