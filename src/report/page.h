@@ -66,6 +66,7 @@ bool ag_page_has_examples(const ag_page *page);
 bool ag_page_has_latent(const ag_page *page);
 void ag_page_training(ag_page *page);
 void ag_page_run(ag_page *page);
+void ag_page_costs(ag_page *page); /* tables within the run's section */
 void ag_page_provenance(ag_page *page);
 
 /** Appends the figures of a group. */
