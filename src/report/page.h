@@ -43,13 +43,20 @@ void ag_page_class(const ag_page *page, size_t class, size_t classes, char text[
  *  not say these. */
 double ag_page_core_hours(const ag_page *page, double seconds);
 
+/** The largest unit of which so many seconds are at least two, in seconds; unit: its name. */
+double ag_page_time_unit(double seconds, const char **unit);
+
 /* ---- figures; each adds to the list ------------------------------------------------------------
  */
 
 ag_status ag_page_draw_accuracy(ag_page *page);
 ag_status ag_page_draw_training(ag_page *page);
 ag_status ag_page_draw_ranks(ag_page *page);
+ag_status ag_page_draw_timeline(ag_page *page);
 ag_status ag_page_draw_latent(ag_page *page);
+
+/** Images that all epochs of a training learnt, by the job; NaN where that cannot be read. */
+double ag_page_trained_images(const ag_page *page, const ag_read_training *training);
 
 /* ---- sections; each appends to the sheet ------------------------------------------------------
  */

@@ -1,4 +1,4 @@
-/* What the work cost: each attack over all its points. */
+/* What the work cost: each attack over all its points; each model, in training and under attack. */
 #include "report/page.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ static void cost_row(ag_page *page, size_t attack)
   ag_sheet_put(&page->sheet, "</tr>\n");
 }
 
-void ag_page_costs(ag_page *page)
+static void attacks_table(ag_page *page)
 {
   static const char *const headings[] = {"points done", "gradients an image", "images/s of a rank",
                                          "core-hours a point", "core-hours"};
@@ -57,4 +57,79 @@ void ag_page_costs(ag_page *page)
     cost_row(page, a);
   ag_sheet_put(&page->sheet, "</tbody>");
   ag_page_table_close(page);
+}
+
+/* ---- by model ------------------------------------------------------------------------------ */
+
+/* Of all ranks of its teams; NaN where the timeline does not say. */
+static double training_seconds(const ag_results *results, size_t defense, size_t seed)
+{
+  bool any = false;
+  double seconds = 0;
+  for (size_t i = 0; i < results->span_count; ++i) {
+    const ag_read_span *span = &results->spans[i];
+    if (!span->trains || span->defense != defense || span->seed != seed) continue;
+    any = true;
+    seconds += span->seconds;
+  }
+  return any ? seconds : (double)NAN;
+}
+
+/* Of the points that are done; NaN where none is. */
+static double attack_seconds(const ag_results *results, size_t defense, size_t attack, size_t seed)
+{
+  bool any = false;
+  double seconds = 0;
+  for (size_t e = 0; e < results->epsilon_count; ++e) {
+    const ag_read_point *point = ag_results_point(results, defense, attack, e, seed);
+    if (point->progress != AG_PROGRESS_DONE) continue;
+    any = true;
+    if (is_first_of_key(results, point)) seconds += point->seconds;
+  }
+  return any ? seconds : (double)NAN;
+}
+
+static void model_row(ag_page *page, size_t defense, size_t seed)
+{
+  const ag_results *results = &page->results;
+  ag_sheet *sheet = &page->sheet;
+  ag_sheet_put(sheet, "<tr><th scope=\"row\">");
+  ag_sheet_name(sheet, results->defenses[defense]);
+  ag_sheet_put(sheet, "</th>");
+  if (results->seed_count > 1) {
+    ag_sheet_put(sheet, "<td class=\"number\">%llu</td>", (unsigned long long)results->seeds[seed]);
+  }
+  ag_page_short(page, 3, ag_page_core_hours(page, training_seconds(results, defense, seed)));
+  for (size_t a = 0; a < results->attack_count; ++a)
+    ag_page_short(page, 3, ag_page_core_hours(page, attack_seconds(results, defense, a, seed)));
+  ag_sheet_put(sheet, "</tr>\n");
+}
+
+static void models_table(ag_page *page)
+{
+  const ag_results *results = &page->results;
+  ag_sheet *sheet = &page->sheet;
+  ag_page_table_open(page, "Core-hours by model and attack", "core-hours");
+  ag_sheet_put(sheet, "<thead><tr>\n");
+  ag_page_heading(page, "defense", NULL, false);
+  if (results->seed_count > 1) ag_page_heading(page, "seed", NULL, true);
+  ag_page_heading(page, "its training", NULL, true);
+  for (size_t a = 0; a < results->attack_count; ++a) {
+    ag_sheet_put(sheet, "<th scope=\"col\" class=\"number\">");
+    ag_sheet_name(sheet, results->attacks[a]);
+    ag_sheet_put(sheet, "</th>\n");
+  }
+  ag_sheet_put(sheet, "</tr></thead><tbody>\n");
+  for (size_t d = 0; d < results->defense_count; ++d) {
+    for (size_t s = 0; s < results->seed_count; ++s)
+      model_row(page, d, s);
+  }
+  ag_sheet_put(sheet, "</tbody>");
+  ag_page_table_close(page);
+}
+
+void ag_page_costs(ag_page *page)
+{
+  attacks_table(page);
+  models_table(page);
 }

@@ -28,11 +28,52 @@ static void idle_line(ag_page *page)
                100 * idle / seconds);
 }
 
+/* Of the trainings whose epochs say it. */
+static void communication_line(ag_page *page)
+{
+  double seconds = 0;
+  double exposed = 0;
+  for (size_t i = 0; i < page->results.training_count; ++i) {
+    const ag_read_training *training = &page->results.trainings[i];
+    for (size_t e = 0; e < training->epoch_count; ++e) {
+      const ag_read_epoch *epoch = &training->epochs[e];
+      if (!isfinite(epoch->seconds) || !isfinite(epoch->exposed_seconds)) continue;
+      seconds += epoch->seconds;
+      exposed += epoch->exposed_seconds;
+    }
+  }
+  if (!(seconds > 0)) {
+    ag_sheet_put(&page->sheet, "<p>How long training waited for messages between ranks is not in"
+                               " this file.</p>\n");
+    return;
+  }
+  ag_sheet_put(&page->sheet,
+               "<p>Training took <b>%.1f s</b>, all models together; for <b>%.2f %%</b> of that"
+               " communication was exposed: ranks waited for each other.</p>\n",
+               seconds, 100 * exposed / seconds);
+}
+
+static void timeline_note(ag_page *page)
+{
+  if (page->results.span_count == 0) {
+    ag_sheet_put(&page->sheet,
+                 "<p class=\"note\">When each rank did what is not in this file.</p>\n");
+    return;
+  }
+  ag_sheet_put(
+      &page->sheet,
+      "<p class=\"note\">Bars are as fine as the figure can show: of a row each kind of"
+      " work has about the share that it had of the time, and what is empty is time without"
+      " work that came to its end. Every piece is in /timeline of results.h5.</p>\n");
+}
+
 void ag_page_run(ag_page *page)
 {
   ag_sheet_put(&page->sheet, "<section id=\"run\"><h2>The run</h2>\n");
   idle_line(page);
+  communication_line(page);
   ag_page_figures(page, AG_FIGURE_RANKS);
+  timeline_note(page);
   ag_page_costs(page);
   ag_sheet_put(&page->sheet, "</section>\n");
 }
