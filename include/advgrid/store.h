@@ -269,11 +269,12 @@ void ag_folder_clear(ag_folder *folder);
 /* ---- folders joined ------------------------------------------------------------------------ */
 
 /** Makes of several result folders a new one, as ag_job_join makes of their jobs one: with every
- *  model and unit that one of them has, once, and without the times of their ranks. What several have must be the same in all that
- *  `verify` compares. folders are locked meanwhile, and left as they were; output must not be there
- *  yet, or be empty, and appears whole or not at all. Fails with AG_INVALID_ARGUMENT where a folder
- *  is no result folder, is given twice, or does not go with another, naming both and what differs;
- *  with AG_IO_ERROR where a run writes to one; with AG_INTERRUPTED. */
+ *  model and unit that one of them has, once, and without the times of their ranks. What several
+ *  have must be the same in all that `verify` compares. folders are locked meanwhile, and left as
+ *  they were; output must not be there yet, or be empty, and appears whole or not at all. Fails
+ * with AG_INVALID_ARGUMENT where a folder is no result folder, is given twice, or does not go with
+ *  another, naming both and what differs; with AG_IO_ERROR where a run writes to one; with
+ *  AG_INTERRUPTED. */
 ag_status ag_merge(const char *const *folders, size_t count, const char *output);
 
 /* ---- a changed job ------------------------------------------------------------------------- */

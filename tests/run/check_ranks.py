@@ -75,8 +75,8 @@ def check_clocks(spans, ranks):
         check(busy + rank["idle_seconds"] <= rank["seconds"] + ROUNDING, f"{busy} s of {rank}")
 
 
-def check_pieces(spans, images, epochs):
-    """Every image of every point was attacked once; every epoch was trained by some rank."""
+def check_pieces(spans, images, epochs, team):
+    """Every image of every point was attacked once; every epoch was trained once by each of a team."""
     points = {}
     for row in spans[spans["kind"] == b"attack"]:
         check(row["epoch"] == 0, f"{row}")
@@ -90,7 +90,10 @@ def check_pieces(spans, images, epochs):
         check(end == images, f"images of {place}: {sorted(parts)}")
     training = spans[spans["kind"] == b"training"]
     check(set(training["epoch"]) == set(range(1, epochs + 1)), f"epochs {training['epoch']}")
-    check((training["attack"] == b"").all() and (training["seconds"] > 0).all(), f"{training}")
+    check((training["attack"] == b"").all() and (training["images"] == 0).all(), f"{training}")
+    for epoch in range(1, epochs + 1):
+        own = training["rank"][training["epoch"] == epoch]
+        check(len(own) == len(set(own)) == team, f"epoch {epoch} by {own}, expected {team} ranks")
     return len(points)
 
 
@@ -118,7 +121,7 @@ def spans_say_when_ranks_worked(program):
         check(len(times) == ranks and (spans["run"] == 1).all(), f"{times}, {spans}")
         check((spans["defense"] == b"none").all() and (spans["seed"] == 1).all(), f"{spans}")
         check_clocks(spans, times)
-        check(check_pieces(spans, 120, 3) == 6, "6 points")
+        check(check_pieces(spans, 120, 3, team=min(ranks, 2)) == 6, "6 points")  # of two shards a batch
         check(check_units_have_spans(folder) == 1, "one run")
     program.run("verify", program.path("on-1"), program.path("on-3"))
 

@@ -69,49 +69,6 @@ static void ranks(void **state)
   finish(&both);
 }
 
-static void take_span(ag_ledger *ledger, ag_digest key, const ag_span *span)
-{
-  assert_int_equal(take(ledger, AG_RECORD_SPAN, key, span, sizeof *span), AG_OK);
-}
-
-/* Of all runs, also what an edited job has no more; shared work counts for the first name. */
-static void spans(void **state)
-{
-  (void)state;
-  fixture both = {.small = small_plan_create()};
-  const ag_span training = {.rank = 3, .epoch = 2, .start = 0.5, .seconds = 7};
-  const ag_span attack = {.rank = 1, .first = 3, .images = 2, .start = 8, .seconds = 0.25};
-  ag_provenance run;
-  memset(&run, 0, sizeof run);
-  both.small->units[9].key = both.small->units[3].key;
-  assert_int_equal(ag_ledger_create(&both.small->plan, &both.ledger), AG_OK);
-  assert_true(both.ledger->span_count == 0 && both.ledger->spans == NULL);
-  take_span(both.ledger, small_key("model", 2), &training);
-  for (size_t i = 1; i <= 2; ++i) {
-    assert_int_equal(take(both.ledger, AG_RECORD_RUN, (ag_digest){0}, &run, sizeof run), AG_OK);
-    take_span(both.ledger, small_key("unit", 3), &attack);
-    take_span(both.ledger, small_key("stranger", 0), &attack);
-  }
-  /* A unit's key names no model, and a model's no unit. */
-  take_span(both.ledger, small_key("unit", 3), &training);
-  static const size_t runs[] = {0, 1, 1, 2, 2, 2};
-  static const size_t places[] = {2, 3, AG_NOT_IN_PLAN, 3, AG_NOT_IN_PLAN, AG_NOT_IN_PLAN};
-  assert_int_equal(both.ledger->span_count, sizeof runs / sizeof *runs);
-  for (size_t i = 0; i < both.ledger->span_count; ++i) {
-    const ag_work_span *work = &both.ledger->spans[i];
-    assert_int_equal(work->run, runs[i]);
-    assert_int_equal(work->index, places[i]);
-    assert_memory_equal(&work->span, i == 0 || i == 5 ? &training : &attack, sizeof attack);
-  }
-  assert_int_equal(both.ledger->units[3].progress, AG_PROGRESS_MISSING);
-  assert_int_equal(both.ledger->models[2].epoch_count, 0);
-  for (size_t size = 0; size < sizeof attack; size += 8) {
-    assert_int_equal(take(both.ledger, AG_RECORD_SPAN, small_key("unit", 3), &attack, size),
-                     AG_BAD_STORE);
-  }
-  finish(&both);
-}
-
 static void every_unit_is_found(void **state)
 {
   (void)state;
@@ -397,7 +354,6 @@ int main(void)
       cmocka_unit_test(empty),
       cmocka_unit_test(unknown_keys),
       cmocka_unit_test(ranks),
-      cmocka_unit_test(spans),
       cmocka_unit_test(every_unit_is_found),
       cmocka_unit_test(failure_then_done),
       cmocka_unit_test(models),

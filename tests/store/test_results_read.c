@@ -108,14 +108,14 @@ static void times_that_are_none(void **state)
   char *folder = folder_create();
   char path[AG_PATH_SIZE];
   ag_results results;
-  static const char *const names[] = {"run", "rank", "start", "seconds"};
+  static const char *const columns[] = {"run", "rank", "start", "seconds"};
   const hsize_t count = sizeof rows / sizeof *rows;
   path_of(folder, path);
   write_some(folder);
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
   const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof *rows);
   for (size_t i = 0; i < 4; ++i)
-    assert_true(H5Tinsert(type, names[i], i * sizeof(double), H5T_NATIVE_DOUBLE) >= 0);
+    assert_true(H5Tinsert(type, columns[i], i * sizeof(double), H5T_NATIVE_DOUBLE) >= 0);
   assert_true(H5Ldelete(file, "timeline", H5P_DEFAULT) >= 0);
   assert_true(H5LTmake_dataset(file, "timeline", 1, &count, type, rows) >= 0);
   assert_true(H5Tclose(type) >= 0 && H5Fclose(file) >= 0);
