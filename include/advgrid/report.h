@@ -25,12 +25,12 @@ ag_status ag_report_slurm(const ag_ledger *ledger, ag_text *text);
  * such file yet, with AG_BAD_STORE where it is no result file, with AG_IO_ERROR, AG_INTERRUPTED. */
 ag_status ag_report_page(const char *folder, ag_text *trouble);
 
-/** Writes folder/csv/ from folder/results.h5: points.csv, training.csv, gates.csv, ranks.csv and
- *  failures.csv, of which those are there that results.h5 has; with `samples` also samples/KEY.csv,
- *  the images of each point. Columns are named as in results.h5, numbers come back to the bit. All
- *  files are written before one of them takes its name. Appends what was written. Fails with
- *  AG_INVALID_ARGUMENT where there is no results.h5, with AG_BAD_STORE where it holds what is no
- *  table, with AG_IO_ERROR; then the files that were there are as they were. */
+/** Writes folder/csv/ from folder/results.h5: points.csv, training.csv, gates.csv, ranks.csv,
+ *  timeline.csv and failures.csv, of which those are there that results.h5 has; with `samples` also
+ * samples/KEY.csv, the images of each point. Columns are named as in results.h5, numbers come back
+ * to the bit. All files are written before one of them takes its name. Appends what was written.
+ * Fails with AG_INVALID_ARGUMENT where there is no results.h5, with AG_BAD_STORE where it holds
+ * what is no table, with AG_IO_ERROR; then the files that were there are as they were. */
 ag_status ag_export_csv(const char *folder, bool samples, ag_text *text);
 
 /** Compares the results in two folders bit for bit: every dataset and attribute of results.h5 and

@@ -44,13 +44,25 @@ typedef enum ag_record_kind {
   AG_RECORD_MODEL = 3, /* a model is trained and its file written: ag_model_record */
   AG_RECORD_UNIT = 4,  /* a unit is done: ag_unit_record, then its outcomes and details; key: its */
   AG_RECORD_FAILURE = 5, /* a model or a unit failed: text; key: its */
-  AG_RECORD_RANKS = 6    /* a run ended: ag_rank_times of each rank; key: none */
+  AG_RECORD_RANKS = 6,   /* a run ended: ag_rank_times of each rank; key: none */
+  AG_RECORD_SPAN = 7 /* a rank has done a piece of work: ag_span; key: the model's or the unit's */
 } ag_record_kind;
 
 /* A rank's seconds in a run, from its first order to its last: without work, and in all. */
 typedef struct ag_rank_times {
   double seconds, idle;
 } ag_rank_times;
+
+/* When a rank did a piece of work: an epoch of a training, or what it had of one before the team
+ * changed or the run ended; or images of a unit. Seconds count from where all ranks of the run
+ * began together, by the rank's own clock: spans of one rank do not overlap, and it idled in none.
+ */
+typedef struct ag_span {
+  uint32_t rank;
+  uint32_t epoch;         /* of a training, from 1; 0: of an attack */
+  uint32_t first, images; /* of an attack, in the test set; 0 of a training */
+  double start, seconds;
+} ag_span;
 
 typedef struct ag_model_record {
   double seconds;
@@ -93,12 +105,13 @@ typedef struct ag_journal ag_journal;
 ag_status ag_journal_open(const char *folder, ag_journal **journal);
 void ag_journal_close(ag_journal **journal);
 /** Appends one record with its checksum and synchronises the file. Fails with AG_IO_ERROR, and
- *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does. */
+ *  leaves the journal as it was, where it cannot be written or as ag_journal_keep does; where the
+ *  disk does not take it, what was added since the file was last synchronised goes too. */
 ag_status ag_journal_append(ag_journal *journal, const ag_record *record);
-/** The same, but the file is synchronised by ag_journal_synchronise alone: for one who writes a
- * whole journal at once. */
+/** The same, but the file is synchronised by the next append, or by ag_journal_synchronise: for one
+ * who writes a whole journal at once, and for what may be lost. */
 ag_status ag_journal_add(ag_journal *journal, const ag_record *record);
-ag_status ag_journal_synchronise(const ag_journal *journal);
+ag_status ag_journal_synchronise(ag_journal *journal);
 /** Shows other hosts that this run lives, as every append does; to be called every minute or more
  *  often while nothing is appended, since after five without a sign another host may take the
  * folder over. Cheap between two signs. Fails with AG_IO_ERROR where that has happened. */
@@ -150,6 +163,15 @@ typedef struct ag_unit_state {
   char *failure;
 } ag_unit_state;
 
+#define AG_NOT_IN_PLAN SIZE_MAX
+
+/* A span, and whose work it was: of the model where its epoch is not 0, else of the unit. */
+typedef struct ag_work_span {
+  size_t run;   /* which of the journal's, from 1; 0: before any */
+  size_t index; /* in the plan's models or units, or AG_NOT_IN_PLAN: an edited job has it no more */
+  ag_span span;
+} ag_work_span;
+
 typedef struct ag_ledger {
   const ag_plan *plan;      /* borrowed */
   ag_model_state *models;   /* [plan->model_count] */
@@ -158,11 +180,14 @@ typedef struct ag_ledger {
   ag_provenance provenance; /* of the last run */
   size_t rank_count;        /* of the last run that came to its end; 0: none did */
   ag_rank_times *ranks;     /* [rank_count] */
+  size_t span_count;        /* 0 also where the runs were before there were any */
+  ag_work_span *spans;      /* [span_count], of all runs, as they were recorded */
 } ag_ledger;
 
 ag_status ag_ledger_create(const ag_plan *plan, ag_ledger **ledger);
 void ag_ledger_destroy(ag_ledger **ledger);
-/** Takes a record in; one whose key the plan does not have is passed over. Usable as the
+/** Takes a record in; one whose key the plan does not have is passed over, but
+ *  for a span. Usable as the
  *  visit of ag_journal_read with the ledger as context. A later record of a key replaces
  *  an earlier failure, never what is done; but a model that was trained anew to other parameters
  *  replaces the old one, and the units that attacked the old one, or took their images from it, are
@@ -244,11 +269,12 @@ void ag_folder_clear(ag_folder *folder);
 /* ---- folders joined ------------------------------------------------------------------------ */
 
 /** Makes of several result folders a new one, as ag_job_join makes of their jobs one: with every
- *  model and unit that one of them has, once. What several have must be the same in all that
- *  `verify` compares. folders are locked meanwhile, and left as they were; output must not be there
- *  yet, or be empty, and appears whole or not at all. Fails with AG_INVALID_ARGUMENT where a folder
- *  is no result folder, is given twice, or does not go with another, naming both and what differs;
- *  with AG_IO_ERROR where a run writes to one; with AG_INTERRUPTED. */
+ *  model and unit that one of them has, once, and without the times of their ranks. What several
+ *  have must be the same in all that `verify` compares. folders are locked meanwhile, and left as
+ *  they were; output must not be there yet, or be empty, and appears whole or not at all. Fails
+ * with AG_INVALID_ARGUMENT where a folder is no result folder, is given twice, or does not go with
+ *  another, naming both and what differs; with AG_IO_ERROR where a run writes to one; with
+ *  AG_INTERRUPTED. */
 ag_status ag_merge(const char *const *folders, size_t count, const char *output);
 
 /* ---- a changed job ------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ static const struct {
 } tables[] = {{"results", "points.csv"},
               {"gates", "gates.csv"},
               {"ranks", "ranks.csv"},
+              {"timeline", "timeline.csv"},
               {"failures", "failures.csv"}};
 enum { TABLES = sizeof tables / sizeof *tables, NAME_SIZE = 128 };
 

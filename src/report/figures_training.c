@@ -120,8 +120,7 @@ cleanup:
 /* ---- ranks -------------------------------------------------------------------------------------
  */
 
-/* The largest unit of which the run had at least two. */
-static double choose_unit(double seconds, const char **unit)
+double ag_page_time_unit(double seconds, const char **unit)
 {
   const double minute = 60;
   const double hour = 3600;
@@ -141,7 +140,7 @@ ag_status ag_page_draw_ranks(ag_page *page)
   for (size_t i = 0; i < page->results.rank_count; ++i)
     longest = fmax(longest, ranks[i].seconds);
   if (!(longest > 0)) return AG_OK;
-  const double scale = choose_unit(longest, &unit);
+  const double scale = ag_page_time_unit(longest, &unit);
   ag_figure_start(&figure, AG_FIGURE_RANKS, 2, sizeof "without work", "ranks");
   ag_sheet_put(&figure.data, "# rank, %s in all, %s with work\n", unit, unit);
   for (size_t i = 0; i < page->results.rank_count; ++i) {

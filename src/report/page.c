@@ -120,6 +120,7 @@ static ag_status draw(ag_page *page)
   AG_TRY(ag_page_draw_accuracy(page));
   AG_TRY(ag_page_draw_latent(page));
   AG_TRY(ag_page_draw_training(page));
+  AG_TRY(ag_page_draw_timeline(page));
   AG_TRY(ag_page_draw_ranks(page));
   AG_TRY(ag_figures_draw(&page->figures, page->folder));
 cleanup:

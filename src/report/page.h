@@ -35,6 +35,8 @@ ag_cell ag_page_cell(const ag_page *page, size_t defense, size_t attack, size_t 
 void ag_page_count(const ag_page *page, size_t counts[3]);
 /** "Linf" or "L2", or "" where the file does not say. */
 const char *ag_page_norm(const ag_page *page, size_t attack);
+/** Whether it works for one epsilon at a time; else once for all. */
+bool ag_page_takes_epsilon(const ag_page *page, size_t attack);
 /** Whether its epsilons are radii within which no image can fall. */
 bool ag_page_certifies(const ag_page *page, size_t attack);
 
@@ -44,13 +46,20 @@ void ag_page_class(const ag_page *page, size_t class, size_t classes, char text[
  *  not say these. */
 double ag_page_core_hours(const ag_page *page, double seconds);
 
+/** The largest unit of which so many seconds are at least two, in seconds; unit: its name. */
+double ag_page_time_unit(double seconds, const char **unit);
+
 /* ---- figures; each adds to the list ------------------------------------------------------------
  */
 
 ag_status ag_page_draw_accuracy(ag_page *page);
 ag_status ag_page_draw_training(ag_page *page);
 ag_status ag_page_draw_ranks(ag_page *page);
+ag_status ag_page_draw_timeline(ag_page *page);
 ag_status ag_page_draw_latent(ag_page *page);
+
+/** Images that all epochs of a training learnt, by the job; NaN where that cannot be read. */
+double ag_page_trained_images(const ag_page *page, const ag_read_training *training);
 
 /* ---- sections; each appends to the sheet ------------------------------------------------------
  */
@@ -67,6 +76,7 @@ bool ag_page_has_examples(const ag_page *page);
 bool ag_page_has_latent(const ag_page *page);
 void ag_page_training(ag_page *page);
 void ag_page_run(ag_page *page);
+void ag_page_costs(ag_page *page); /* tables within the run's section */
 void ag_page_provenance(ag_page *page);
 
 /** Appends the figures of a group. */

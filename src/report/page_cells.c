@@ -67,6 +67,12 @@ const char *ag_page_norm(const ag_page *page, size_t attack)
   return ag_attack_norm(entry) == AG_NORM_L2 ? "L2" : "Linf";
 }
 
+bool ag_page_takes_epsilon(const ag_page *page, size_t attack)
+{
+  const ag_entry *entry = attack_entry(page, attack);
+  return entry == NULL || ag_attack_takes_epsilon(entry);
+}
+
 bool ag_page_certifies(const ag_page *page, size_t attack)
 {
   const ag_entry *entry = attack_entry(page, attack);

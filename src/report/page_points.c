@@ -98,6 +98,6 @@ void ag_page_points(ag_page *page)
   ag_sheet_put(
       sheet, "<p class=\"note\">Distances are means and the maximum over the images that were"
              " attacked; gradients and forwards are passes over one image; rank seconds are summed"
-             " over the ranks that took part, core-hours count the threads of a rank in the last"
-             " run.</p></details>\n");
+             " over the ranks that took part, those of an attack that takes no epsilon are the same"
+             " for all; core-hours count the threads of a rank in the last run.</p></details>\n");
 }

@@ -1,66 +1,9 @@
-/* The run itself: what attacks cost, and how long ranks were without work; and where everything
- * comes from. */
+/* The run itself: how long ranks were without work; and where everything comes from. */
 #include "report/page.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- the run --------------------------------------------------------------------------------- */
-
-/* Points that share work share its seconds too: those of one key count once. */
-static bool is_first_of_key(const ag_results *results, const ag_read_point *point)
-{
-  const size_t place = (size_t)(point - results->points);
-  const size_t per_model = results->attack_count * results->epsilon_count * results->seed_count;
-  for (size_t i = place - place % per_model; i < place; ++i) {
-    const ag_read_point *other = &results->points[i];
-    if (other->progress == AG_PROGRESS_DONE && strcmp(other->key, point->key) == 0) return false;
-  }
-  return true;
-}
-
-static void cost_row(ag_page *page, size_t attack)
-{
-  const ag_results *results = &page->results;
-  double points = 0;
-  double images = 0;
-  double seconds = 0;
-  double gradients = 0;
-  for (size_t i = 0; i < results->point_count; ++i) {
-    const ag_read_point *point = &results->points[i];
-    if (point->attack != attack || point->progress != AG_PROGRESS_DONE) continue;
-    if (!is_first_of_key(results, point)) continue;
-    points += 1;
-    images += point->images;
-    seconds += point->seconds;
-    gradients += point->gradients;
-  }
-  ag_sheet_put(&page->sheet, "<tr><th scope=\"row\">");
-  ag_sheet_name(&page->sheet, results->attacks[attack]);
-  ag_sheet_put(&page->sheet, "</th>");
-  ag_page_fixed(page, 0, points);
-  ag_page_fixed(page, 1, points > 0 ? gradients / images : (double)NAN);
-  ag_page_fixed(page, 1, points > 0 ? images / seconds : (double)NAN);
-  ag_page_short(page, 3, points > 0 ? ag_page_core_hours(page, seconds) / points : (double)NAN);
-  ag_page_short(page, 3, points > 0 ? ag_page_core_hours(page, seconds) : (double)NAN);
-  ag_sheet_put(&page->sheet, "</tr>\n");
-}
-
-static void cost_table(ag_page *page)
-{
-  static const char *const headings[] = {"points done", "gradients an image", "images/s of a rank",
-                                         "core-hours a point", "core-hours"};
-  ag_page_table_open(page, "What the attacks cost", "attacks");
-  ag_sheet_put(&page->sheet, "<thead><tr>\n");
-  ag_page_heading(page, "attack", NULL, false);
-  for (size_t i = 0; i < sizeof headings / sizeof *headings; ++i)
-    ag_page_heading(page, headings[i], NULL, true);
-  ag_sheet_put(&page->sheet, "</tr></thead><tbody>\n");
-  for (size_t a = 0; a < page->results.attack_count; ++a)
-    cost_row(page, a);
-  ag_sheet_put(&page->sheet, "</tbody>");
-  ag_page_table_close(page);
-}
 
 static void idle_line(ag_page *page)
 {
@@ -85,12 +28,53 @@ static void idle_line(ag_page *page)
                100 * idle / seconds);
 }
 
+/* Of the trainings whose epochs say it. */
+static void communication_line(ag_page *page)
+{
+  double seconds = 0;
+  double exposed = 0;
+  for (size_t i = 0; i < page->results.training_count; ++i) {
+    const ag_read_training *training = &page->results.trainings[i];
+    for (size_t e = 0; e < training->epoch_count; ++e) {
+      const ag_read_epoch *epoch = &training->epochs[e];
+      if (!isfinite(epoch->seconds) || !isfinite(epoch->exposed_seconds)) continue;
+      seconds += epoch->seconds;
+      exposed += epoch->exposed_seconds;
+    }
+  }
+  if (!(seconds > 0)) {
+    ag_sheet_put(&page->sheet, "<p>How long training waited for messages between ranks is not in"
+                               " this file.</p>\n");
+    return;
+  }
+  ag_sheet_put(&page->sheet,
+               "<p>Training took <b>%.1f s</b>, all models together; for <b>%.2f %%</b> of that"
+               " communication was exposed: ranks waited for each other.</p>\n",
+               seconds, 100 * exposed / seconds);
+}
+
+static void timeline_note(ag_page *page)
+{
+  if (page->results.span_count == 0) {
+    ag_sheet_put(&page->sheet,
+                 "<p class=\"note\">When each rank did what is not in this file.</p>\n");
+    return;
+  }
+  ag_sheet_put(
+      &page->sheet,
+      "<p class=\"note\">Bars are as fine as the figure can show: of a row each kind of"
+      " work has about the share that it had of the time, and what is empty is time without"
+      " work that came to its end. Every piece is in /timeline of results.h5.</p>\n");
+}
+
 void ag_page_run(ag_page *page)
 {
   ag_sheet_put(&page->sheet, "<section id=\"run\"><h2>The run</h2>\n");
   idle_line(page);
+  communication_line(page);
   ag_page_figures(page, AG_FIGURE_RANKS);
-  cost_table(page);
+  timeline_note(page);
+  ag_page_costs(page);
   ag_sheet_put(&page->sheet, "</section>\n");
 }
 

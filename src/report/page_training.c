@@ -24,6 +24,15 @@ static totals sum_epochs(const ag_read_training *training)
   return all;
 }
 
+double ag_page_trained_images(const ag_page *page, const ag_read_training *training)
+{
+  ag_dataset dataset;
+  size_t bytes = 0;
+  if (page->job == NULL) return (double)NAN;
+  if (ag_dataset_describe(&page->job->dataset, &dataset, &bytes) != AG_OK) return (double)NAN;
+  return (double)dataset.training.count * (double)training->epoch_count;
+}
+
 /* Only adversarial training judges that. */
 static bool is_robustness_known(const ag_results *results)
 {
@@ -50,6 +59,7 @@ static void row(ag_page *page, const ag_read_training *training, bool robust)
     ag_page_fixed(page, 2, 100 * all.robust_best);
   }
   ag_page_fixed(page, 1, all.seconds);
+  ag_page_fixed(page, 1, ag_page_trained_images(page, training) / all.seconds);
   ag_page_fixed(page, 1, 100 * all.exposed / all.seconds);
   ag_page_fixed(page, 1, 100 * all.hidden / all.seconds);
   ag_sheet_put(&page->sheet, "</tr>\n");
@@ -60,10 +70,10 @@ static void table(ag_page *page)
   static const struct {
     const char *text;
     bool robust; /* of networks that are judged under attack */
-  } headings[] = {{"epochs", false},        {"loss", false},    {"training, %", false},
-                  {"validation, %", false}, {"best, %", false}, {"robust validation, %", true},
-                  {"best robust, %", true}, {"seconds", false}, {"exposed, %", false},
-                  {"hidden, %", false}};
+  } headings[] = {{"epochs", false},        {"loss", false},     {"training, %", false},
+                  {"validation, %", false}, {"best, %", false},  {"robust validation, %", true},
+                  {"best robust, %", true}, {"seconds", false},  {"images/s", false},
+                  {"exposed, %", false},    {"hidden, %", false}};
   const bool robust = is_robustness_known(&page->results);
   ag_sheet *sheet = &page->sheet;
   ag_page_table_open(page, "Models", "training");
@@ -90,7 +100,8 @@ void ag_page_training(ag_page *page)
   ag_page_figures(page, AG_FIGURE_TRAINING);
   table(page);
   ag_sheet_put(sheet,
-               "<p class=\"note\">Of the last epoch, and the best of all. Seconds are the clock's;"
-               " exposed is the share of them in which ranks waited for each other's gradients and"
+               "<p class=\"note\">Of the last epoch, and the best of all. Seconds are the clock's,"
+               " images/s those of a team; exposed is the share of them in which ranks waited for "
+               "each other's gradients and"
                " weights, hidden that in which these travelled behind computing.</p></section>\n");
 }

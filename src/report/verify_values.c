@@ -26,6 +26,7 @@ static const char *const circumstances[] = {
     "slurm_array_task_id",
     "slurm_nodes",
     "slurm_restart_count",
+    "timeline",
 };
 
 /* "seconds", "hidden_seconds". */

@@ -190,6 +190,7 @@ void ag_account_sums_report(ag_account_sums *self, size_t index, const ag_report
     self->models[subject].done = fmax(0, self->plan->models[subject].flops - report->flops);
     break;
   case AG_REPORT_MODEL: take_model(self, subject, report, now); break;
+  case AG_REPORT_SPAN:
   case AG_REPORT_INTERRUPTED:
   case AG_REPORT_BROKEN:
   case AG_REPORT_LEFT: break;

@@ -203,6 +203,7 @@ void ag_attacker_run(ag_attacker *self)
   AG_TRY(ag_attacked_digest(self->plan, unit->point, &self->judged.digest, &self->source.digest,
                             &report->digest));
 cleanup:
+  report->start = start - self->desk->started;
   report->seconds = ag_clock_seconds() - start;
   ag_desk_report_status(self->desk, status);
   ag_desk_report_send(self->desk);

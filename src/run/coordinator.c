@@ -230,6 +230,7 @@ static void take_report(ag_coordinator *self, size_t rank, ag_report *report)
   switch ((ag_report_kind)report->kind) {
   case AG_REPORT_ALIVE: break;
   case AG_REPORT_PART: take_part(self, rank, report); break;
+  case AG_REPORT_SPAN: check(self, ag_records_span(self->records, rank, report)); break;
   case AG_REPORT_EPOCH: take_epoch(self, rank, report); break;
   case AG_REPORT_SEGMENT: take_segment(self, report); break;
   case AG_REPORT_MODEL: take_model(self, report); break;

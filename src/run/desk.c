@@ -94,6 +94,15 @@ static void report_life(ag_desk *self)
 
 /* ---- epochs ---- */
 
+void ag_desk_report_span(ag_desk *self, size_t model, uint32_t epoch, double from, double to)
+{
+  ag_desk_report_start(self, AG_REPORT_SPAN, model);
+  self->report->epoch.epoch = epoch;
+  self->report->start = from - self->started;
+  self->report->seconds = to - from;
+  ag_desk_report_send(self);
+}
+
 void ag_desk_report_epoch(ag_desk *self, size_t model, const ag_epoch *row)
 {
   ag_desk_report_start(self, AG_REPORT_EPOCH, model);

@@ -25,7 +25,8 @@ typedef struct ag_desk {
   uint64_t images;             /* since the last report, and their operations */
   double flops;
   double reported; /* when */
-  double started, idle;
+  double started;  /* the run did, for all ranks together */
+  double idle;
 } ag_desk;
 
 /** Sets a desk up. coordinator: NULL but on rank 0. Borrows both. desk: owned by the caller, also
@@ -45,6 +46,8 @@ void ag_desk_report_start(ag_desk *desk, ag_report_kind kind, uint64_t subject);
 void ag_desk_report_status(ag_desk *desk, ag_status status);
 void ag_desk_report_send(ag_desk *desk);
 
+/** Reports that this rank has trained, in that epoch, between two times of its clock. */
+void ag_desk_report_span(ag_desk *desk, size_t model, uint32_t epoch, double from, double to);
 /** Reports an epoch of a training that this rank leads. */
 void ag_desk_report_epoch(ag_desk *desk, size_t model, const ag_epoch *row);
 /** Waits until the journal has all epochs that were reported; false where it could not be written.

@@ -25,6 +25,7 @@ typedef struct ag_order_message {
 typedef enum ag_report_kind {
   AG_REPORT_ALIVE,   /* work goes on: images, flops since the last report */
   AG_REPORT_PART,    /* a part of a unit is done, or failed */
+  AG_REPORT_SPAN,    /* this rank has trained: the model, epoch.epoch, start, seconds */
   AG_REPORT_EPOCH,   /* of a training, by its team's leader; so are the next two */
   AG_REPORT_SEGMENT, /* the team asks how to go on, with `flops` left; interrupted, it does not */
   AG_REPORT_MODEL,   /* trained and its file written, or failed */
@@ -42,6 +43,7 @@ typedef struct ag_report {
   uint64_t first_shard;
   uint32_t first, outcomes; /* of a part: its first image in the unit, and how many there are */
   uint64_t detail_bytes;    /* behind the outcomes */
+  double start;             /* of a part or a span: since the run began, on this rank's clock */
   double seconds, idle;
   double flops;
   uint64_t images;

@@ -64,6 +64,36 @@ void ag_records_task(const ag_records *self, const ag_order *order, char task[AG
   }
 }
 
+/* ---- spans ---- */
+
+/* Synchronised with the next record: to lose some with a machine is no loss of work. */
+static ag_status add_span(const ag_records *self, const ag_digest *key, const ag_span *span)
+{
+  return ag_session_add(
+      self->session,
+      &(ag_record){.kind = AG_RECORD_SPAN, .key = *key, .payload = span, .size = sizeof *span});
+}
+
+static ag_status add_part(const ag_records *self, size_t rank, const ag_report *report)
+{
+  const ag_unit *unit = &self->session->plan->units[report->subject];
+  const ag_span span = {.rank = (uint32_t)rank,
+                        .first = (uint32_t)unit->first + report->first,
+                        .images = report->outcomes,
+                        .start = report->start,
+                        .seconds = report->seconds};
+  return add_span(self, &unit->key, &span);
+}
+
+ag_status ag_records_span(ag_records *self, size_t rank, const ag_report *report)
+{
+  const ag_span span = {.rank = (uint32_t)rank,
+                        .epoch = report->epoch.epoch,
+                        .start = report->start,
+                        .seconds = report->seconds};
+  return add_span(self, &self->session->plan->models[report->subject].key, &span);
+}
+
 /* ---- units ---- */
 
 /* A unit is done or failed. Where it was its model's last, the results are worth reading. */
@@ -100,6 +130,7 @@ ag_status ag_records_part(ag_records *self, size_t rank, ag_report *report)
   const ag_plan *plan = self->session->plan;
   const ag_unit *unit = &plan->units[index];
   unit_so_far *so_far = &self->units[index];
+  AG_TRY(add_part(self, rank, report)); /* first, so that no unit that is done lacks it */
   if (so_far->record == NULL) AG_TRY(start_unit(so_far, plan, index));
   ag_unit_record *record = so_far->record;
   ag_outcome *outcomes = (ag_outcome *)(void *)(record + 1);

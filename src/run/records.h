@@ -15,6 +15,8 @@ void ag_records_destroy(ag_records **records);
  *  and results.h5 with the last unit of a model. Fails where the journal or the file cannot be
  *  written, as the others. */
 ag_status ag_records_part(ag_records *records, size_t rank, ag_report *report);
+/** When a rank has trained. */
+ag_status ag_records_span(ag_records *records, size_t rank, const ag_report *report);
 /** A part of a unit failed; closed: so did its second try, and the unit is recorded as failed. */
 ag_status ag_records_part_failed(ag_records *records, const ag_report *report, bool closed);
 ag_status ag_records_epoch(ag_records *records, const ag_report *report);

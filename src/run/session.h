@@ -39,6 +39,8 @@ void ag_session_close(ag_session *session);
 
 /** Appends a record to the journal and takes it into the ledger. Rank 0 alone. */
 ag_status ag_session_record(ag_session *session, const ag_record *record);
+/** The same of one that may be lost: with the next that may not it is synchronised. */
+ag_status ag_session_add(ag_session *session, const ag_record *record);
 /** Counts and records that the model or unit of that key failed, and why. Rank 0 alone. */
 ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason);
 /** Writes results.h5 from what the ledger has. Rank 0 alone. */

@@ -10,6 +10,12 @@ ag_status ag_session_record(ag_session *session, const ag_record *record)
   return status == AG_OK ? ag_ledger_take(session->ledger, record) : status;
 }
 
+ag_status ag_session_add(ag_session *session, const ag_record *record)
+{
+  const ag_status status = ag_journal_add(session->journal, record);
+  return status == AG_OK ? ag_ledger_take(session->ledger, record) : status;
+}
+
 ag_status ag_session_record_failure(ag_session *session, const ag_digest *key, const char *reason)
 {
   ++session->failures;

@@ -24,6 +24,8 @@ typedef struct teamwork {
   ag_team team;
   double flops_per_image;
   double segment_start;
+  double begun; /* what has not been reported of this rank's time with the team */
+  double asked; /* when the leader asked and was told to leave this team; else 0 */
   double checkpointed, checkpoint_seconds; /* when the last was written, and how long it took */
 } teamwork;
 
@@ -52,9 +54,26 @@ static void step_done(void *context, size_t images)
   self->desk->flops += self->flops_per_image * (double)images;
 }
 
+/* The rank's time until now, or until it asked, is of the epoch of the last step. */
+static void report_span(teamwork *self)
+{
+  const ag_training_position position = ag_trainer_state(self->trainer).position;
+  const size_t images = self->session->dataset.training.count;
+  const size_t batch = ag_settings_count(&self->session->job->training.settings, "batch");
+  const size_t epoch = ag_divide_up((size_t)position.steps, ag_divide_up(images, batch));
+  const double now = ag_clock_seconds();
+  ag_desk_report_span(self->desk, self->model, (uint32_t)ag_maximum(1, epoch), self->begun,
+                      self->asked > 0 ? self->asked : now);
+  self->begun = now;
+  self->asked = 0;
+}
+
+/* The last epoch's time goes on until the model is written. */
 static ag_status epoch_done(void *context, const ag_epoch *row)
 {
-  const teamwork *self = context;
+  teamwork *self = context;
+  const ag_settings *training = &self->session->job->training.settings;
+  if (row->epoch < ag_settings_count(training, "epochs")) report_span(self);
   if (is_leader(self)) ag_desk_report_epoch(self->desk, self->model, row);
   return AG_OK;
 }
@@ -208,20 +227,25 @@ static int hear(const teamwork *self, int number)
   return number;
 }
 
-/* The leader asks; the order that comes stays the desk's where it is for another team. */
+/* The leader asks; the order that comes stays the desk's where it is for another team. While the
+ * team goes on as it is nobody in it is without work. */
 static word ask(teamwork *self)
 {
   const ag_training_position position = ag_trainer_state(self->trainer).position;
   const double batch = (double)ag_settings_count(&self->session->job->training.settings, "batch");
   const ag_desk_order *order = &self->desk->order;
+  const double idle = self->desk->idle;
   ag_desk_report_start(self->desk, AG_REPORT_SEGMENT, self->model);
   self->desk->report->flops = fmax(0, self->session->plan->models[self->model].flops -
                                           self->flops_per_image * batch * (double)position.steps);
   ag_desk_report_send(self->desk);
+  self->asked = ag_clock_seconds();
   ag_desk_wait(self->desk);
   if (order->head.kind != AG_ORDER_TRAIN || order->head.model != self->model) return LEAVE;
   if (!order->head.same_team) return REGROUP;
   ag_desk_take(self->desk);
+  self->desk->idle = idle;
+  self->asked = 0;
   return GO_ON;
 }
 
@@ -279,6 +303,7 @@ static void report_failure(teamwork *self, ag_status status)
 static bool train(teamwork *self)
 {
   bool finished = false;
+  bool regroups = false;
   word next = GO_ON;
   const ag_training_events events = {
       .context = self, .step = step_done, .epoch = epoch_done, .pause = wants_pause};
@@ -296,11 +321,12 @@ static bool train(teamwork *self)
     report_end(self, AG_OK);
   } else if (next == REGROUP) {
     ag_trainer_collect(self->trainer);
-    return true;
+    regroups = true;
   } else if (!finished) {
     save_checkpoint(self); /* the run stops */
   }
-  return false;
+  if (status == AG_OK || status == AG_INTERRUPTED) report_span(self);
+  return regroups;
 }
 
 void ag_teamwork_run(ag_desk *desk)
@@ -309,12 +335,15 @@ void ag_teamwork_run(ag_desk *desk)
   teamwork self = {.desk = desk,
                    .session = session,
                    .model = (size_t)desk->order.head.model,
+                   .begun = ag_clock_seconds(),
                    .checkpointed = ag_clock_seconds()};
   const bool begins = desk->order.team[0] == (uint32_t)session->team.rank;
   const ag_status status = create(&self, begins);
   bool goes_on = true;
   while (goes_on) {
+    const bool waits = !desk->has_order;
     ag_desk_wait(desk); /* the members of a new team are told one by one */
+    if (waits) self.begun = ag_clock_seconds();
     form_team(&self);
     ag_desk_take(desk);
     const ag_status together = ag_team_agree(&self.team, status);

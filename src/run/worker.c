@@ -35,6 +35,7 @@ ag_status ag_worker_run(ag_session *session, ag_coordinator *coordinator)
   if (status == AG_OK) status = ag_attacker_create(&desk, &attacker);
   status = ag_ranks_agree(session->team.communicator, status);
   if (status == AG_OK) {
+    desk.started = ag_clock_seconds(); /* all ranks are here */
     work(&desk, attacker);
     report_leave(&desk);
     if (coordinator != NULL) ag_coordinator_finish(coordinator);

@@ -28,6 +28,7 @@ struct ag_journal {
   ag_lock *lock;
   int file;
   size_t end;   /* where the last whole record ends */
+  size_t safe;  /* and the last that was synchronised */
   bool unclean; /* there may be bytes behind `end` that could not be cut off */
   char *buffer; /* the record being written */
   size_t capacity;
@@ -163,9 +164,11 @@ static ag_status write_whole(const ag_journal *journal, const char *bytes, size_
   return AG_OK;
 }
 
-ag_status ag_journal_synchronise(const ag_journal *journal)
+ag_status ag_journal_synchronise(ag_journal *journal)
 {
-  return fdatasync(journal->file) == 0 ? AG_OK : write_failed(journal);
+  if (fdatasync(journal->file) != 0) return write_failed(journal);
+  journal->safe = journal->end;
+  return AG_OK;
 }
 
 /* Cuts the file back to its last whole record. */
@@ -177,17 +180,19 @@ static ag_status cut_back(ag_journal *journal)
   return AG_OK;
 }
 
-/* Writes bytes behind the last whole record. A failure leaves the file as it was: what
- * was written of them is cut off again. */
+/* Writes bytes behind the last whole record. A failure leaves the file as it was: what was written
+ * of them is cut off again; and where the disk does not take them, so is what it was not known to
+ * have before, since a record behind lost bytes would be lost too. */
 static ag_status append_bytes(ag_journal *journal, const char *bytes, size_t size, bool synchronise)
 {
   ag_status status = journal->unclean ? cut_back(journal) : AG_OK;
   if (status != AG_OK) return status;
   status = write_whole(journal, bytes, size);
-  if (status == AG_OK && synchronise) status = ag_journal_synchronise(journal);
   if (status == AG_OK) {
     journal->end += size;
-    return AG_OK;
+    if (synchronise) status = ag_journal_synchronise(journal);
+    if (status == AG_OK) return AG_OK;
+    journal->end = journal->safe;
   }
   const ag_status written = status;
   char reason[AG_PATH_SIZE];
@@ -220,6 +225,7 @@ ag_status ag_journal_open(const char *folder, ag_journal **out)
   AG_TRY(open_locked(journal, folder));
   AG_TRY(ag_file_read(journal->path, &bytes, &size));
   AG_TRY(journal_scan(journal->path, bytes, size, NULL, NULL, &journal->end));
+  journal->safe = journal->end;
   if (journal->end < size) AG_TRY(cut_back(journal));
   if (journal->end == 0) {
     char header[FILE_HEADER];

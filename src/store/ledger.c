@@ -3,6 +3,7 @@
  * plan share (the same work under two names) counts for both. */
 #include "store/keyed.h"
 #include "store/provenance.h"
+#include "store/spans.h"
 #include "store/unit_record.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ _Static_assert(sizeof(ag_outcome) == 24, "the journal's outcomes");
 _Static_assert(sizeof(ag_epoch) == 72, "the journal's epochs");
 _Static_assert(sizeof(ag_unit_record) == 64, "the journal's units");
 _Static_assert(sizeof(ag_model_record) == 48, "the journal's models");
+_Static_assert(sizeof(ag_span) == 32, "the journal's spans");
 _Static_assert(sizeof(ag_provenance) == 4072, "the journal's runs");
 
 /* A ledger with the index of its keys behind it. */
@@ -53,6 +55,7 @@ void ag_ledger_destroy(ag_ledger **out)
     ag_release(&ledger->units[i].details);
     ag_release(&ledger->units[i].failure);
   }
+  ag_release(&ledger->spans);
   ag_release(&ledger->ranks);
   ag_release(&ledger->models);
   ag_release(&ledger->units);
@@ -89,6 +92,19 @@ static ag_status take_ranks(ag_ledger *ledger, const ag_record *record)
   ledger->ranks = times;
   ledger->rank_count = record->size / sizeof *times;
   return AG_OK;
+}
+
+/* Work that two entries of the plan share was done once: it counts for the first. */
+static ag_status take_span(indexed_ledger *all, const ag_record *record)
+{
+  ag_ledger *ledger = &all->ledger;
+  ag_work_span work = {.run = ledger->runs};
+  if (record->size != sizeof work.span) return bad_size("a span", record, sizeof work.span);
+  memcpy(&work.span, record->payload, sizeof work.span);
+  work.index = work.span.epoch > 0
+                   ? ag_keyed_find(all->models, ledger->plan->model_count, &record->key)
+                   : ag_keyed_find(all->units, ledger->plan->unit_count, &record->key);
+  return ag_spans_append(ledger, &work);
 }
 
 /* A failed piece of work is being done again. */
@@ -262,6 +278,7 @@ ag_status ag_ledger_take(void *context, const ag_record *record)
   ag_status status = AG_OK;
   if (record->kind == AG_RECORD_RUN) return take_run(ledger, record);
   if (record->kind == AG_RECORD_RANKS) return take_ranks(ledger, record);
+  if (record->kind == AG_RECORD_SPAN) return take_span(all, record);
   for (size_t i = ag_keyed_first(all->models, plan->model_count, key);
        i < plan->model_count && memcmp(&all->models[i].key, key, sizeof *key) == 0; ++i) {
     AG_TRY(take_for_model(ledger, all->models[i].index, record));

@@ -351,6 +351,7 @@ static ag_status build(hid_t file, const ag_ledger *ledger, const char *job_text
   AG_TRY(ag_results_gates(file, ledger));
   AG_TRY(write_failures(file, ledger));
   AG_TRY(write_ranks(file, ledger));
+  AG_TRY(ag_results_timeline(file, ledger));
 cleanup:
   return status;
 }

@@ -40,6 +40,9 @@ ag_status ag_results_columns(hid_t parent, const char *folder, const ag_rows *ro
 /** Writes /gates, what ag_ledger_gates finds: a gate a row. */
 ag_status ag_results_gates(hid_t file, const ag_ledger *ledger);
 
+/** Writes /timeline: a row for each of the ledger's spans; nothing where there are none. */
+ag_status ag_results_timeline(hid_t file, const ag_ledger *ledger);
+
 /** Writes what a done point's images brought home besides its outcomes[count]: see the file. */
 ag_status ag_results_details(hid_t file, const ag_ledger *ledger, size_t point, const char *key,
                              const ag_outcome *outcomes, size_t count);

@@ -129,27 +129,33 @@ typedef struct result_row {
   double epsilon, seed;
 } result_row;
 
-static size_t find_name(const char *const *names, size_t count, const char *name)
+size_t ag_results_find_name(const char *const *names, size_t count, const char *name)
 {
-  size_t i = 0;
-  while (i < count && strcmp(names[i], name) != 0)
-    ++i;
-  return i;
+  for (size_t i = 0; i < count; ++i) {
+    if (strcmp(names[i], name) == 0) return i;
+  }
+  return AG_NO_SIDE;
+}
+
+size_t ag_results_find_seed(const ag_results *results, double seed)
+{
+  for (size_t i = 0; i < results->seed_count; ++i) {
+    if ((double)results->seeds[i] == seed) return i;
+  }
+  return AG_NO_SIDE;
 }
 
 /* Takes a row to its cell; one that the grid does not have is passed over. */
 static void take_row(ag_results *results, const result_row *row)
 {
-  const size_t d = find_name(results->defenses, results->defense_count, row->defense);
-  const size_t a = find_name(results->attacks, results->attack_count, row->attack);
+  const size_t d = ag_results_find_name(results->defenses, results->defense_count, row->defense);
+  const size_t a = ag_results_find_name(results->attacks, results->attack_count, row->attack);
+  const size_t s = ag_results_find_seed(results, row->seed);
   size_t e = 0;
-  size_t s = 0;
   while (e < results->epsilon_count && results->epsilons[e] != row->epsilon)
     ++e;
-  while (s < results->seed_count && (double)results->seeds[s] != row->seed)
-    ++s;
-  if (d == results->defense_count || a == results->attack_count || e == results->epsilon_count ||
-      s == results->seed_count || !(row->point.images > 0)) {
+  if (d == AG_NO_SIDE || a == AG_NO_SIDE || e == results->epsilon_count || s == AG_NO_SIDE ||
+      !(row->point.images > 0)) {
     return;
   }
   const size_t place = (size_t)(ag_results_point(results, d, a, e, s) - results->points);
@@ -297,6 +303,7 @@ ag_status ag_results_read(const char *path, ag_results *results)
   AG_TRY(read_gates(results));
   AG_TRY(read_failures(results));
   AG_TRY(read_ranks(results));
+  AG_TRY(ag_results_read_timeline(results));
 cleanup:
   if (status == AG_HDF5_FAILED) status = ag_fail(AG_BAD_STORE, "%s", ag_message());
   return status == AG_BAD_STORE ? ag_fail_within(status, "%s", path) : status;
@@ -311,6 +318,7 @@ void ag_results_clear(ag_results *results)
     ag_release(&results->texts[i]);
   ag_release(&results->texts);
   ag_release(&results->trainings);
+  ag_release(&results->spans);
   ag_release(&results->ranks);
   ag_release(&results->failures);
   ag_release(&results->gates);

@@ -6,6 +6,8 @@
 #include "advgrid/store.h"
 #include "network/hdf5_support.h"
 
+#define AG_NO_SIDE SIZE_MAX
+
 /* ---- parts ------------------------------------------------------------------------------- */
 
 /* An attribute of the root; a number as it is printed. */
@@ -35,6 +37,14 @@ typedef struct ag_read_rank {
   double rank, seconds, idle_seconds;
 } ag_read_rank;
 
+/* When a rank did something. Sides are AG_NO_SIDE where the grid does not have them: the work of a
+ * job that was edited since. */
+typedef struct ag_read_span {
+  double run, rank, start, seconds; /* finite and not negative */
+  bool trains;                      /* or attacks */
+  size_t defense, attack, seed;     /* places on the grid's sides */
+} ag_read_span;
+
 typedef struct ag_read_epoch {
   double epoch, loss, learning_rate, train_accuracy, validation_accuracy;
   double robust_validation_accuracy, seconds, hidden_seconds, exposed_seconds;
@@ -48,13 +58,11 @@ typedef struct ag_read_training {
   ag_read_epoch *epochs;
 } ag_read_training;
 
-#define AG_NO_SIDE SIZE_MAX
-
 /* ---- the whole --------------------------------------------------------------------------- */
 
 typedef struct ag_results {
   hid_t file;
-  size_t attribute_count, gate_count, failure_count, rank_count, training_count;
+  size_t attribute_count, gate_count, failure_count, rank_count, span_count, training_count;
   ag_read_attribute *attributes;
   /* The grid's sides, and its cells by defense, attack, epsilon, seed. */
   size_t defense_count, attack_count, epsilon_count, seed_count, point_count;
@@ -65,6 +73,7 @@ typedef struct ag_results {
   ag_read_gate *gates;
   ag_read_failure *failures;
   ag_read_rank *ranks;
+  ag_read_span *spans;         /* by run, then rank, then start */
   ag_read_training *trainings; /* by defense, then seed */
   size_t text_count, text_capacity;
   char **texts; /* that the others borrow */
@@ -77,6 +86,9 @@ ag_status ag_results_read(const char *path, ag_results *results);
 void ag_results_clear(ag_results *results);
 /** The text of a root attribute, "" where there is none. */
 const char *ag_results_attribute(const ag_results *results, const char *name);
+/** The place of a name or a seed on a side; AG_NO_SIDE where it is not there. */
+size_t ag_results_find_name(const char *const *names, size_t count, const char *name);
+size_t ag_results_find_seed(const ag_results *results, double seed);
 /** The cell of these places. */
 const ag_read_point *ag_results_point(const ag_results *results, size_t defense, size_t attack,
                                       size_t epsilon, size_t seed);
@@ -135,8 +147,10 @@ ag_status ag_read_texts(ag_results *results, const ag_read_table *table, const c
                         const char **out, size_t stride);
 /** Copies bytes as clean text, which `results` owns. */
 ag_status ag_results_keep(ag_results *results, const char *bytes, size_t size, const char **text);
-/** Parts of ag_results_read: all root attributes that are one text or one number; /training. */
+/** Parts of ag_results_read: all root attributes that are one text or one number; /timeline, when
+ *  the grid's sides are known; /training. */
 ag_status ag_results_read_attributes(ag_results *results);
+ag_status ag_results_read_timeline(ag_results *results);
 ag_status ag_results_read_trainings(ag_results *results);
 
 /** An attribute of so many numbers; NaN where it is none. */

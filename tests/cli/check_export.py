@@ -18,7 +18,7 @@ import numpy  # noqa: E402
 import pandas  # noqa: E402
 
 SMALL = job(training_images=200, epochs=2, images=40, block=20, defenses=f"[{{kind: none}}, {NOISY}]")
-FILES = ["gates.csv", "points.csv", "ranks.csv", "training.csv"]
+FILES = ["gates.csv", "points.csv", "ranks.csv", "timeline.csv", "training.csv"]
 
 
 def read(path):
@@ -77,7 +77,7 @@ def check_all(out):
         check_table(f"{folder}/gates.csv", [("", file["gates"][:])])
         check_table(f"{folder}/training.csv",
                     [(name, table[:]) for name, table in sorted(file["training"].items())], "model")
-        for name in "ranks", "failures":
+        for name in "ranks", "timeline", "failures":
             check((name in file) == os.path.exists(f"{folder}/{name}.csv"), f"{name}.csv")
             if name in file:
                 check_table(f"{folder}/{name}.csv", [("", file[name][:])])
@@ -90,7 +90,10 @@ def equals_what_h5py_reads(program):
     program.run("run", program.write("job.yaml", SMALL), "-o", out, ranks=2)
     result = program.run("export", "out", "--csv")
     check(sorted(os.listdir(f"{out}/csv")) == FILES, f"{os.listdir(f'{out}/csv')}")
+    with h5py.File(f"{out}/results.h5") as file:
+        pieces = len(file["timeline"])
     check(set(result.out.splitlines()) == {
+        f"out/csv/timeline.csv  {pieces} rows",
         "out/csv/points.csv  12 rows", "out/csv/gates.csv  9 rows", "out/csv/ranks.csv  2 rows",
         "out/csv/training.csv  4 rows"}, f"{result}")
     check_all(out)

@@ -15,7 +15,7 @@ require("h5py", "numpy")
 if not browser.installed():
     print("skipped: no chromium")
     sys.exit(77)
-from support.results_files import add_details, make
+from support.results_files import add_details, make, some_spans
 
 BROKEN = "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length"
 WIDTH = "document.documentElement.scrollWidth"
@@ -70,11 +70,12 @@ def check_scheme(page, path):
 
 def reports_are_quiet(program):
     folders = {
-        "whole": dict(more=add_details),
+        "whole": dict(more=add_details, spans=some_spans(["none"], ["fgsm", "pgd"], 4, 40)),
         "half": dict(state=lambda d, a, e, s: (d + a + e) % 3, seeds=[1, 2], ranks=0),
         "single": dict(defenses=["none"], attacks=["fgsm"], epsilons=[8 / 255]),
         "wide": dict(defenses=[f"defense-{i}" for i in range(10)],
-                     epsilons=[i / 255 for i in range(25)], ranks=100),
+                     epsilons=[i / 255 for i in range(25)], ranks=100,
+                     spans=some_spans(["defense-0"], ["fgsm", "pgd"], 64, 90)),
         "hostile": dict(defenses=HOSTILE, attacks=HOSTILE, epsilons=[0.1], job=HOSTILE[0],
                         gates=[(HOSTILE[0], HOSTILE[2], HOSTILE[2])],
                         failures=[(HOSTILE[2], HOSTILE[1])])}

@@ -18,7 +18,7 @@ from support.runner import check, job, main, require, rows
 
 require("h5py", "numpy")
 import h5py
-from support.results_files import add_details, make, wilson
+from support.results_files import CORES, add_details, make, some_spans, wilson
 
 SIZE_MAXIMUM = 15 << 20
 GATES = [("epsilon 0 equals clean", "passed", "1 point"),
@@ -162,6 +162,83 @@ def check_curves(folder):
     check(seen == set(truth), f"{folder}: {len(seen)} points are drawn of {len(truth)}")
 
 
+def short(value):
+    return f"{value:.3g}"
+
+
+def check_costs(page, folder):
+    """What models cost in training and under each attack, and how fast they were trained."""
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        threads, spans = int(file.attrs["threads"]), file["timeline"][:]
+        trainings = {name: table[:] for name, table in file["training"].items()}
+    models = {row["defense"]: row for row in page.tables["core-hours"].records()}
+    for name, epochs in trainings.items():
+        own = spans[(spans["kind"] == b"training") & (spans["defense"] == name.encode())]
+        seconds = math.fsum(own["seconds"])
+        check(float(models[name]["its training"]) == float(short(seconds * threads / 3600)), f"{models}")
+        got = [row for row in page.tables["training"].records() if row["model"] == name][0]
+        rate = 100 * len(epochs) / math.fsum(epochs["seconds"])  # 200 images, 100 of them to validate
+        check(math.isclose(float(got["images/s"]), rate, abs_tol=0.06), f"{rate} images/s: {got}")
+    for name, row in models.items():
+        for attack in "fgsm", "pgd":
+            seconds = math.fsum(point["seconds"] for point in rows(folder)
+                                if (point["defense"], point["attack"]) == (name, attack))
+            check(float(row[attack]) == float(short(seconds * threads / 3600)), f"{attack}: {row}")
+    seconds, exposed = (math.fsum(math.fsum(epochs[name]) for epochs in trainings.values())
+                        for name in ("seconds", "exposed_seconds"))
+    check(f"for {100 * exposed / seconds:.2f} % of that communication was exposed" in page.text,
+          "exposed communication")
+
+
+def bars(svg):
+    """The bars of a timeline by colour: (left, right, upper edge), in the SVG's pixels."""
+    found = {}
+    for node in xml.dom.minidom.parseString(svg).getElementsByTagName("polygon"):
+        corners = [tuple(map(float, point.split(","))) for point in
+                   node.getAttribute("points").split()]
+        edges = min(x for x, _ in corners), max(x for x, _ in corners), min(y for _, y in corners)
+        found.setdefault(node.getAttribute("fill").replace(" ", ""), []).append(edges)
+    return found
+
+
+TRAINING, FIRST, SECOND = "rgb(0,114,178)", "rgb(213,94,0)", "rgb(0,158,115)"
+
+
+def timelines(page):
+    return [svg for svg in figures(page) if "What the ranks did" in svg]
+
+
+def a_timeline_shows_what_ranks_did(program):
+    """Two ranks: one trains and attacks, the other waits first; and what a second run did."""
+    out = program.path("out")
+    spans = [(1, 0, 0, 40, "none", ""), (1, 0, 40, 20, "none", ""), (1, 0, 60, 40, "none", "fgsm"),
+             (1, 1, 60, 20, "none", "fgsm"), (1, 1, 80, 20, "none", "pgd"),
+             (3, 0, 20, 80, "none", "pgd")]
+    make(out, ["none"], ranks=2, spans=spans)
+    page, _ = report(program, out)
+    check_whole(page, out)
+    (svg,) = timelines(page)
+    check("minutes, 2 runs one behind the other" in svg and "rank" in svg, "axes")
+    found = bars(svg)
+    rows_of = sorted({bar[2] for color in (TRAINING, FIRST, SECOND) for bar in found[color]})[:2]
+    drawn = {color: sorted(bar for bar in found[color] if bar[2] in rows_of)
+             for color in (TRAINING, FIRST, SECOND)}
+    check([len(drawn[color]) for color in drawn] == [1, 2, 2], f"what touches is one bar: {drawn}")
+    left, width = drawn[TRAINING][0][0], drawn[SECOND][1][1] - drawn[TRAINING][0][0]
+    want = {TRAINING: [(0, 60, 0)], FIRST: [(60, 100, 0), (60, 80, 1)],
+            SECOND: [(80, 100, 1), (120, 200, 0)]}
+    for color, expected in want.items():
+        got = sorted((x, y, rows_of.index(z)) for x, y, z in drawn[color])
+        for bar, (begin, end, row) in zip(got, sorted((left + width * a / 200, left + width * b / 200, r)
+                                                      for a, b, r in expected)):
+            check(abs(bar[0] - begin) < 2 and abs(bar[1] - end) < 2 and bar[2] == row,
+                  f"{color}: {bar}, expected {begin} to {end} in row {row}")
+    make(out, ["none"], ranks=2)
+    page, _ = report(program, out)
+    check(not timelines(page) and "When each rank did what is not in this file" in page.text, "missing")
+    check(page.tables["core-hours"].records()[0]["its training"] == "", "missing is no number")
+
+
 def a_run_ends_with_its_report(program):
     program.reports = True
     defenses = "[{kind: none}, {kind: gaussian-noise, sigma: 0.1, draws: 2}]"
@@ -174,7 +251,8 @@ def a_run_ends_with_its_report(program):
     check(len(check_points_table(page, out)) == 12, "12 points")
     check_pivots(page, out)
     check_best(page, out)
-    check_figures(page, out, 2 * 2 + 3 + 1)  # two scales of two attacks, training, ranks
+    check_figures(page, out, 2 * 2 + 3 + 2)  # two scales of two attacks, training, ranks
+    check_costs(page, out)
     check("Under fgsm" in figures(page)[0] and "in Linf" in figures(page)[0], "a panel's words")
     for name in "none", "gaussian-noise":
         check(all(name in svg for svg in figures(page)[:7]), f"{name} in each legend")
@@ -268,6 +346,11 @@ epsilons: [0.25, 0.5]
     check_whole(page, out)
     notes = " ".join(page.text.split()).count("provably stay so within the radius: cohen.")
     check(notes == 2, f"{notes} notes")
+    seconds = rows(out)[0]["seconds"]  # the same work for both radii
+    cost = {row["attack"]: row for row in page.tables["attacks"].records()}
+    check(cost["cohen"]["points done"] == "2", f"{cost}")
+    check(cost["cohen"]["core-hours"] == short(seconds * CORES / 3600), f"{cost}")
+    check(cost["pgd"]["core-hours"] == short(2 * rows(out)[2]["seconds"] * CORES / 3600), f"{cost}")
     shown = figures(page)
     for text, count in (("Certified by cohen", 2), ("radius in L2", 2), ("certified accuracy, %", 2),
                         ("Under pgd", 2), ("Under cohen", 0), ("epsilon in Linf", 2)):
@@ -278,15 +361,18 @@ epsilons: [0.25, 0.5]
 def five_hundred_points(program):
     out = program.path("many")
     make(out, [f"defense-{i}" for i in range(10)], [f"attack-{i}" for i in range(5)],
-         [i / 255 for i in range(10)], more=add_details, ranks=300, epochs=40)
+         [i / 255 for i in range(10)], more=add_details, ranks=300, epochs=40,
+         spans=some_spans(["defense-0"], [f"attack-{i}" for i in range(5)], 300, 40))
     page, _ = report(program, out)
     check_whole(page, out)
     check(len(check_points_table(page, out)) == 500, "500 points")
     check(len(figures(page, "png")) == 3 * 500, "an image of each point")
     # Accuracy and training in two parts; 24 latent spaces of five defenses, and their clean ones.
-    check_figures(page, out, 5 * 2 * 2 + 24 + 5 + 2 * 4 + 1)
+    check_figures(page, out, 5 * 2 * 2 + 24 + 5 + 2 * 4 + 2)
     check("Of 26 more there is the latent space" in page.text, "what is not drawn")
     check("There are more in /examples" in page.text, "examples that are not shown")
+    (svg,) = timelines(page)
+    check("rank, 5 in a row" in svg and len(svg) < 1 << 20, f"{len(svg)} bytes")
 
 
 def hostile(canary):
@@ -302,7 +388,9 @@ def names_become_no_code(program):
     canary, out = program.path("canary"), program.path("hostile")
     names = hostile(canary)
     make(out, names, names, [0.01, 0.1], job=names[0] + "\x01\n", gates=[(names[0], names[0], names[9])],
-         failures=[(names[9], names[12])])
+         failures=[(names[9], names[12])],
+         spans=[(i, i, 1e300 if i == 3 else i, math.nan if i == 4 else 2, name, name)
+                for i, name in enumerate(names)])
     page, _ = report(program, out)
     check_whole(page, out)
     check(not os.path.exists(canary), "a name was run")
@@ -367,7 +455,7 @@ def what_is_no_result_folder(program):
     program.run("report", "a", "b", code=2)
 
 
-main([a_run_ends_with_its_report, what_is_missing_is_a_dash, one_point, details_where_there_are_some,
+main([a_run_ends_with_its_report, a_timeline_shows_what_ranks_did, what_is_missing_is_a_dash, one_point, details_where_there_are_some,
       certificates_are_called_so, five_hundred_points, names_become_no_code,
       every_character_reaches_a_figure, without_gnuplot,
       what_is_no_result_folder])

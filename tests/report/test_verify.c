@@ -168,7 +168,8 @@ static void rows_meet_their_points(void **state)
 static void circumstances(void **state)
 {
   (void)state;
-  static const char *const are[] = {"seconds", "idle_seconds", "hosts", "ranks", "kernels"};
+  static const char *const are[] = {"seconds", "idle_seconds", "hosts",
+                                    "ranks",   "kernels",      "timeline"};
   static const char *const are_not[] = {
       "second", "milliseconds", "seconds_", "job", "training/ranks", "", "complete", "_second"};
   for (size_t i = 0; i < sizeof are / sizeof *are; ++i)

@@ -2,13 +2,14 @@
 """check_ranks.py ADVGRID: a job gives the same bits on any number of ranks and threads: the same
 model the same outcomes, image by image, whoever attacks it, and training the same model."""
 import os
+import shutil
 import struct
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import (check, check_same_samples, job, journal, machine, main, require, rows,
-                            samples, units)
+from support.runner import (RUN, SPAN, UNIT, check, check_same_samples, job, journal, machine, main,
+                            require, rows, samples, units, wait_until)
 
 require("h5py")
 import h5py
@@ -51,6 +52,115 @@ def units_go_to_all_ranks(program):
     text = job(attacks=ATTACKS, epsilons="[1/255, 2/255, 4/255, 8/255]", images=200, block=16)
     program.run("run", program.write("job.yaml", text), "-o", "out", "-t", 1, ranks=2)
     check_counts(program.path("out"), 2)
+
+
+ROUNDING = 1e-3  # seconds: clocks are read one after the other
+
+
+def timeline(folder):
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        return file["timeline"][:], file["ranks"][:]
+
+
+def check_clocks(spans, ranks):
+    """A rank does one thing at a time, idles in none, and all within its run."""
+    for rank in ranks:
+        own = sorted((row["start"], row["seconds"]) for row in spans if row["rank"] == rank["rank"])
+        check(own and own[0][0] >= 0, f"spans of {rank}: {own}")
+        check(all(seconds > 0 for _, seconds in own), f"an empty span: {own}")
+        for (start, seconds), (following, _) in zip(own, own[1:]):
+            check(start + seconds <= following + ROUNDING, f"spans overlap at {following}: {own}")
+        check(sum(own[-1]) <= rank["seconds"] + ROUNDING, f"{own[-1]} is behind the end of {rank}")
+        busy = sum(seconds for _, seconds in own)
+        check(busy + rank["idle_seconds"] <= rank["seconds"] + ROUNDING, f"{busy} s of {rank}")
+
+
+def check_pieces(spans, images, epochs, team):
+    """Every image of every point was attacked once; every epoch was trained once by each of a team."""
+    points = {}
+    for row in spans[spans["kind"] == b"attack"]:
+        check(row["epoch"] == 0, f"{row}")
+        place = row["defense"], row["attack"], float(row["epsilon"])
+        points.setdefault(place, []).append((int(row["first_image"]), int(row["images"])))
+    for place, parts in points.items():
+        end = 0
+        for first, count in sorted(parts):
+            check(first == end and count > 0, f"images of {place}: {sorted(parts)}")
+            end += count
+        check(end == images, f"images of {place}: {sorted(parts)}")
+    training = spans[spans["kind"] == b"training"]
+    check(set(training["epoch"]) == set(range(1, epochs + 1)), f"epochs {training['epoch']}")
+    check((training["attack"] == b"").all() and (training["images"] == 0).all(), f"{training}")
+    for epoch in range(1, epochs + 1):
+        own = training["rank"][training["epoch"] == epoch]
+        check(len(own) == len(set(own)) == team, f"epoch {epoch} by {own}, expected {team} ranks")
+    return len(points)
+
+
+def check_units_have_spans(folder):
+    """In the run that did it, of each image once, and no later than it is done. Returns the runs."""
+    run, images = 0, {}
+    for kind, key, payload in journal(folder):
+        if kind == RUN:
+            run, images = run + 1, {}
+        elif kind == SPAN:
+            _, epoch, _, count = struct.unpack_from("<4I", payload)
+            images[key] = images.get(key, 0) + (count if epoch == 0 else 0)
+        elif kind == UNIT:
+            done = struct.unpack_from("<I", payload, 4)[0]
+            check(images.get(key) == done, f"a unit of {done} images has spans of {images.get(key)}")
+    return run
+
+
+def spans_say_when_ranks_worked(program):
+    path = program.write("job.yaml", job(epochs=3))
+    for ranks in 1, 2, 3:
+        folder = program.path(f"on-{ranks}")
+        program.run("run", path, "-o", folder, "-t", 1, ranks=ranks)
+        spans, times = timeline(folder)
+        check(len(times) == ranks and (spans["run"] == 1).all(), f"{times}, {spans}")
+        check((spans["defense"] == b"none").all() and (spans["seed"] == 1).all(), f"{spans}")
+        check_clocks(spans, times)
+        check(check_pieces(spans, 120, 3, team=min(ranks, 2)) == 6, "6 points")  # of two shards a batch
+        check(check_units_have_spans(folder) == 1, "one run")
+    program.run("verify", program.path("on-1"), program.path("on-3"))
+
+
+def spans_are_of_all_runs(program):
+    path, out = program.write("job.yaml", job(block=8, images=320)), program.path("out")
+    process = program.start("run", path, "-o", out, "-t", 1)
+    wait_until(program, process, lambda: len(units(out)) >= 20, "20 units")
+    program.kill(process)
+    before = len(units(out))
+    program.run("run", path, "-o", out, "-t", 1, ranks=3)
+    spans, times = timeline(out)
+    check(check_units_have_spans(out) == 2 and set(spans["run"]) == {1, 2}, f"runs {set(spans['run'])}")
+    check_clocks(spans[spans["run"] == 2], times)
+    check(set(spans["rank"][spans["run"] == 1]) == {0}, "ranks of the first run")
+    check(set(spans["kind"][spans["run"] == 2]) == {b"attack"}, "the model was trained again")
+    check(20 <= before < len(units(out)) == 240, f"{before}, then {len(units(out))} units")
+
+
+def journals_without_spans_are_whole(program):
+    """As older programs wrote them: nothing is done again, and nothing is said that nobody knows."""
+    path, out, old = program.write("job.yaml", job(epochs=1)), program.path("out"), program.path("old")
+    program.run("run", path, "-o", out, ranks=2)
+    shutil.copytree(out, old)
+    with open(os.path.join(out, "journal"), "rb") as file:
+        data = file.read()
+    kept, offset = data[:16], 16
+    for kind, _, payload in journal(out):
+        end = offset + 64 + len(payload)
+        kept += b"" if kind == SPAN else data[offset:end]
+        offset = end
+    check(offset == len(data) > len(kept), "no spans in the journal")
+    with open(os.path.join(old, "journal"), "wb") as file:
+        file.write(kept)
+    program.run("run", path, "-o", old, ranks=1)
+    check(units(old) == units(out), "units were done again")
+    with h5py.File(os.path.join(old, "results.h5")) as file:
+        check("timeline" not in file and "ranks" in file, f"{sorted(file)}")
+    program.run("verify", out, old)
 
 
 # Batches of nine shards and a last one of seven, whose last shard is smaller; fewer shards than some
@@ -158,5 +268,6 @@ def nor_do_small_batches(program):
     check_shapes(program, SMALL_BATCHES, ((1, 1), (2, 1), (2, 2)))
 
 
-main([outcomes_do_not_depend_on_ranks, units_go_to_all_ranks, training_does_not_depend_on_ranks,
+main([outcomes_do_not_depend_on_ranks, units_go_to_all_ranks, spans_say_when_ranks_worked,
+      spans_are_of_all_runs, journals_without_spans_are_whole, training_does_not_depend_on_ranks,
       nor_does_adversarial_training, nor_do_small_batches, a_team_is_as_large_as_its_network_lets_it_gain])

@@ -106,6 +106,8 @@ static inline void put_work(const char *folder, const ag_plan *plan, const makin
     const ag_model_record record = {.seconds = how->seconds,
                                     .parameters = make_model(folder, plan, i, how->other_model)};
     put(journal, AG_RECORD_MODEL, key, &record, sizeof record);
+    const ag_span span = {.epoch = 1, .start = (double)i, .seconds = 1};
+    put(journal, AG_RECORD_SPAN, key, &span, sizeof span);
     const size_t per_model = plan->unit_count / plan->model_count;
     for (size_t u = i * per_model; u < (i + 1) * per_model && u + how->left < plan->unit_count; ++u)
       put_outcomes(journal, &plan->units[u], &record.parameters, how, u == 0);

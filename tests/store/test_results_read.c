@@ -10,6 +10,21 @@ static void path_of(const char *folder, char path[AG_PATH_SIZE])
   assert_int_equal(ag_path_join(path, AG_PATH_SIZE, "%s/results.h5", folder), AG_OK);
 }
 
+/* Not in the order in which they are read. */
+static void take_spans(ag_ledger *ledger)
+{
+  const ag_span attacks[] = {{.rank = 1, .first = 3, .images = 2, .start = 5, .seconds = 1.5},
+                             {.rank = 0, .first = 0, .images = 3, .start = 4, .seconds = 2},
+                             {.rank = 0, .first = 0, .images = 5, .start = 6, .seconds = 3}};
+  const ag_digest keys[] = {small_key("unit", 23), small_key("unit", 22), small_key("gone", 0)};
+  const ag_span training = {.rank = 0, .epoch = 1, .start = 0.25, .seconds = 3.5};
+  for (size_t i = 0; i < 3; ++i) {
+    assert_int_equal(take(ledger, AG_RECORD_SPAN, keys[i], &attacks[i], sizeof *attacks), AG_OK);
+  }
+  assert_int_equal(take(ledger, AG_RECORD_SPAN, small_key("model", 3), &training, sizeof training),
+                   AG_OK);
+}
+
 /* Points 0 (none, fgsm, 8/255, seed 1) and 11 (bruit, pgd-20, 0.1, seed 1) are done; a unit of
  * point 1 failed; a model has three epochs. */
 static void write_some(const char *folder)
@@ -31,6 +46,7 @@ static void write_some(const char *folder)
   assert_int_equal(take(ledger, AG_RECORD_FAILURE, small_key("unit", 3), "bound", 5), AG_OK);
   for (size_t i = 0; i < sizeof done / sizeof *done; ++i)
     take_unit_done(ledger, done[i]);
+  take_spans(ledger);
   assert_int_equal(ag_results_write(folder, ledger, job_text), AG_OK);
   ag_ledger_destroy(&ledger);
   free(small);
@@ -62,6 +78,55 @@ static void check_points(const ag_results *results)
   }
 }
 
+static void check_timeline(const ag_results *results)
+{
+  static const ag_read_span expected[] = {{1, 0, 0.25, 3.5, true, 1, AG_NO_SIDE, 1},
+                                          {1, 0, 4, 2, false, 1, 1, 0},
+                                          {1, 0, 6, 3, false, AG_NO_SIDE, AG_NO_SIDE, AG_NO_SIDE},
+                                          {1, 1, 5, 1.5, false, 1, 1, 0}};
+  assert_int_equal(results->span_count, sizeof expected / sizeof *expected);
+  for (size_t i = 0; i < results->span_count; ++i) {
+    const ag_read_span *span = &results->spans[i];
+    const ag_read_span *other = &expected[i];
+    assert_true(span->run == other->run && span->rank == other->rank);
+    assert_true(span->start == other->start && span->seconds == other->seconds);
+    assert_int_equal(span->trains, other->trains);
+    assert_int_equal(span->defense, other->defense);
+    assert_int_equal(span->attack, other->attack);
+    assert_int_equal(span->seed, other->seed);
+  }
+}
+
+/* Rows that say no time or no rank are no spans. */
+static void times_that_are_none(void **state)
+{
+  (void)state;
+  static const struct {
+    double run, rank, start, seconds;
+  } rows[] = {{1, 0, 2, 3},  {1, -1, 2, 3},          {1, 0.5, 2, 3},         {1, 1e7, 2, 3},
+              {1, 0, -2, 3}, {1, 0, 2, (double)NAN}, {(double)NAN, 0, 2, 3}, {1, 0, HUGE_VAL, 3}};
+  char *folder = folder_create();
+  char path[AG_PATH_SIZE];
+  ag_results results;
+  static const char *const columns[] = {"run", "rank", "start", "seconds"};
+  const hsize_t count = sizeof rows / sizeof *rows;
+  path_of(folder, path);
+  write_some(folder);
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof *rows);
+  for (size_t i = 0; i < 4; ++i)
+    assert_true(H5Tinsert(type, columns[i], i * sizeof(double), H5T_NATIVE_DOUBLE) >= 0);
+  assert_true(H5Ldelete(file, "timeline", H5P_DEFAULT) >= 0);
+  assert_true(H5LTmake_dataset(file, "timeline", 1, &count, type, rows) >= 0);
+  assert_true(H5Tclose(type) >= 0 && H5Fclose(file) >= 0);
+  assert_int_equal(ag_results_read(path, &results), AG_OK);
+  assert_int_equal(results.span_count, 1);
+  assert_false(results.spans[0].trains);
+  assert_int_equal(results.spans[0].defense, AG_NO_SIDE);
+  ag_results_clear(&results);
+  folder_remove(folder);
+}
+
 static void written_and_read(void **state)
 {
   (void)state;
@@ -89,6 +154,7 @@ static void written_and_read(void **state)
   assert_int_equal(results.gate_count, AG_GATES);
   assert_string_equal(results.gates[0].verdict, "not applicable");
   assert_int_equal(results.rank_count, 0);
+  check_timeline(&results);
   ag_results_clear(&results);
   folder_remove(folder);
 }
@@ -173,6 +239,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(written_and_read),
+      cmocka_unit_test(times_that_are_none),
       cmocka_unit_test(what_is_not_there_is_missing),
       cmocka_unit_test(other_files),
   };

@@ -85,12 +85,41 @@ def write_texts(file, name, columns, rows):
     file[name] = table
 
 
+SPAN = [("run", "u4"), ("rank", "u4"), ("start", "f8"), ("seconds", "f8"), ("kind", NAME),
+        ("defense", NAME), ("seed", "u8"), ("epoch", "u4"), ("attack", NAME), ("epsilon", "f8"),
+        ("first_image", "u4"), ("images", "u4")]
+
+
+def write_timeline(file, spans):
+    """spans: (run, rank, start, seconds, defense, attack), which is "" of an epoch of a training."""
+    table = numpy.zeros(len(spans), SPAN)
+    for i, (run, rank, start, seconds, defense, attack) in enumerate(spans):
+        names = [text.encode()[:64] for text in ("attack" if attack else "training", defense, attack)]
+        table[i] = (run, rank, start, seconds, names[0], names[1], 1, not attack, names[2],
+                    0.1 if attack else math.nan, 0, 16 if attack else 0)
+    file["timeline"] = table
+
+
+def some_spans(defenses, attacks, ranks, pieces, run=1, length=300):
+    """What ranks do: each a training, then so many attacks of some length, and waits a little."""
+    draw, spans = numpy.random.default_rng(run), []
+    for rank in range(ranks):
+        now = 0.3 * length * (0.8 + 0.2 * (rank % 3) / 3)
+        spans.append((run, rank, 0.01, now - 0.01, defenses[rank % len(defenses)], ""))
+        each = (length - now) / pieces
+        for piece in range(pieces):
+            attack = attacks[len(attacks) * piece // pieces]
+            spans.append((run, rank, now, each * draw.uniform(0.6, 1), defenses[0], attack))
+            now += each
+    return spans
+
+
 def make(folder, defenses=("none", "at-pgd"), attacks=("fgsm", "pgd"),
          epsilons=(1 / 255, 2 / 255, 4 / 255, 8 / 255), seeds=(1,), images=1000,
          state=lambda *place: 1, gates=(), failures=(), ranks=4, epochs=6, job="name: by-hand\n",
-         more=lambda file, rows: None):
+         more=lambda file, rows: None, spans=()):
     """Writes folder/results.h5; returns its rows. state(defense, attack, epsilon, seed): 0 missing,
-    1 done, 2 failed. more(file, rows) may add to it."""
+    1 done, 2 failed. more(file, rows) may add to it. spans: as write_timeline takes them."""
     os.makedirs(folder, exist_ok=True)
     with h5py.File(os.path.join(folder, "results.h5"), "w") as file:
         for name, value in {"advgrid_version": "0.1.0", "job": job, "dataset": "cifar10",
@@ -117,6 +146,8 @@ def make(folder, defenses=("none", "at-pgd"), attacks=("fgsm", "pgd"),
             for i in range(ranks):
                 table[i] = i, 300, 3 + 2 * (i % 3)
             file["ranks"] = table
+        if spans:
+            write_timeline(file, spans)
         more(file, rows)
     return rows
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 TIMEOUT = 120
-RUN, EPOCH, MODEL, UNIT, FAILED, RANKS = range(1, 7)  # what the journal's records are of
+RUN, EPOCH, MODEL, UNIT, FAILED, RANKS, SPAN = range(1, 8)  # what the journal's records are of
 CROWDED = re.compile(r"advgrid: \S+: (\d+ ranks? with \d+ threads? in all|rank \d+ is bound|"
                      r"ranks \d+ and \d+ are bound)")
 SAMPLES = "index label clean_prediction prediction clean_margin margin linf l2".split()
