@@ -36,6 +36,9 @@ typedef struct ag_target {
   size_t classes, stride; /* floats from one image's logits to the next */
   size_t capacity;        /* images a call may bring at most */
   float pixel_noise;      /* deviation of the Gaussian noise that it adds to pixels; 0: none */
+  /* Whether the verdict on an image may be another than that of the calls below: its draws differ
+   * from theirs, or it is made by what an attack does not see. */
+  bool judged_apart;
   void *context;
   /* logits[count, stride]: overwritten. */
   void (*logits)(void *context, const ag_attack_images *images, uint32_t step, float *logits);
@@ -52,6 +55,8 @@ typedef struct ag_target {
 /** z_y - max of the others, negative where the image is misclassified; prediction: the first
  *  largest logit (may be NULL). */
 float ag_margin(const float *logits, size_t classes, uint8_t label, uint8_t *prediction);
+/** Whether all logits of an image are numbers. */
+bool ag_logits_are_finite(const float *logits, size_t classes);
 
 /* ---- threat model ------------------------------------------------------------------- */
 

@@ -212,6 +212,8 @@ static inline const char *ag_plural(size_t count, const char *one, const char *m
 size_t ag_utf8_clean(const char *bytes, size_t size, char *out);
 /** The bytes of the first so many characters of valid UTF-8, at most all. */
 size_t ag_utf8_clip(const char *text, size_t characters);
+/** Where its last so many characters start. */
+size_t ag_utf8_tail(const char *text, size_t characters);
 
 /** The candidate nearest to word by edit distance, or NULL where none is near
  *  enough to be a slip of the finger. candidates[count]: borrowed. */

@@ -225,7 +225,8 @@ typedef struct ag_gate_point {
   const ag_entry *attack; /* the same pointer for all of its epsilons */
   double epsilon;
   const char *epsilon_text;
-  bool transferred;           /* its images were made on another model than the one judged */
+  /* Its images were made on another model than the one judged, or by what does not judge. */
+  bool transferred;
   const ag_outcome *outcomes; /* [count], of the same images in all points of a model */
   size_t count;
 } ag_gate_point;

@@ -69,9 +69,7 @@ typedef struct ballot {
 static bool take_vote(const ballot *self, const float *logits)
 {
   uint8_t class = 0;
-  for (size_t i = 0; i < self->target->classes; ++i) {
-    if (!isfinite(logits[i])) return false;
-  }
+  if (!ag_logits_are_finite(logits, self->target->classes)) return false;
   ag_margin(logits, self->target->classes, 0, &class);
   ++self->votes[class];
   return true;

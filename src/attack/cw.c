@@ -2,7 +2,7 @@
  * adversarial image in L2, by
  *   minimise |x - x0|_2^2 + c max(z_y - max of the others, -kappa),  x = (tanh(w) + 1) / 2,
  * with Adam over w and a binary search over c. Each image has a c of its own and stops by itself.
- */
+ * Where the network is random, what is found must fall by fresh draws too. */
 #include "attack/attack.h"
 
 #include <math.h>
@@ -83,19 +83,15 @@ static size_t values_of(ag_shape shape)
   return shape.height * shape.width * shape.channels;
 }
 
-/* Floats that hold `count` items of that size. */
-static size_t floats_for(size_t count, size_t size)
-{
-  return ag_round_up(count * size, sizeof(float)) / sizeof(float);
-}
-
 static size_t scratch_floats(const ag_settings *settings, const ag_target *target)
 {
   (void)settings;
   const size_t n = target->capacity;
-  return n * (2 * ag_shape_floats(target->shape) + target->stride + 3 * values_of(target->shape)) +
-         floats_for(n, sizeof(moving)) + floats_for(n, sizeof(search)) +
-         floats_for(n, sizeof(uint32_t)) + floats_for(n, 1);
+  const size_t image = 2 * ag_shape_floats(target->shape) + 3 * values_of(target->shape);
+  const size_t own = n * (image + target->stride) + ag_floats_for(n, sizeof(moving)) +
+                     ag_floats_for(n, sizeof(search)) + ag_floats_for(n, sizeof(uint32_t)) +
+                     ag_floats_for(n, 1);
+  return ag_maximum(own, ag_settle_scratch_floats(target));
 }
 
 static ag_attack_cost cost(const ag_settings *settings)
@@ -180,16 +176,6 @@ static void compose(const ag_shape shape, workspace *all)
   }
 }
 
-static double squared_distance(size_t floats, const float *x0, const float *x)
-{
-  double sum = 0;
-  for (size_t i = 0; i < floats; ++i) {
-    const double moved = (double)x[i] - (double)x0[i];
-    sum += moved * moved;
-  }
-  return sum;
-}
-
 /* Keeps image i's x where it is adversarial and nearer than any before; *margin and its loss under
  * c, but for a constant. */
 static float judge(const ag_attack_call *call, workspace *all, size_t i, float *margin)
@@ -200,7 +186,7 @@ static float judge(const ag_attack_call *call, workspace *all, size_t i, float *
   const float kappa = (float)ag_settings_number(call->settings, "confidence");
   const float *x = all->x + i * all->floats;
   const float distance =
-      (float)squared_distance(all->floats, call->images.pixels + place * all->floats, x);
+      (float)ag_squared_distance(all->floats, call->images.pixels + place * all->floats, x);
   *margin = ag_margin(all->logits + i * target->stride, target->classes, all->labels[i], NULL);
   if (*margin < 0 && *margin <= -kappa) {
     found->found = true;
@@ -316,6 +302,11 @@ static void run(ag_attack_call *call)
     run_round(call, &all, round);
     for (size_t i = 0; i < call->images.count; ++i)
       choose_c(&all.searches[i]);
+  }
+  if (call->target->judged_apart) {
+    const size_t iterations = ag_settings_count(call->settings, "iterations");
+    const float kappa = (float)ag_settings_number(call->settings, "confidence");
+    ag_settle(call, (uint32_t)(rounds * iterations), -kappa);
   }
 }
 

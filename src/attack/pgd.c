@@ -2,7 +2,8 @@
  *   x_0 uniform in the ball, or the image;  x_{t+1} = P(x_t + step * sign(dL/dx)),
  * in L2 with the gradient over its norm in the place of its sign.
  * Each restart runs on the images that still stand; of all iterates the one with the lowest
- * margin is kept, and an image whose margin falls below zero leaves the batch at once. */
+ * margin is kept, and an image whose margin falls below zero leaves the batch at once, unless the
+ * verdict on it may yet be another. */
 #include "attack/pgd.h"
 #include "attack/attack.h"
 
@@ -23,18 +24,12 @@ typedef struct standing {
   float *least; /* by place: the lowest margin so far */
 } standing;
 
-/* Floats that hold `count` smaller items. */
-static size_t floats_for(size_t count, size_t size)
-{
-  return ag_round_up(count * size, sizeof(float)) / sizeof(float);
-}
-
 size_t ag_pgd_scratch_floats(const ag_settings *settings, const ag_target *target)
 {
   (void)settings;
   const size_t n = target->capacity;
   return n * (3 * ag_shape_floats(target->shape) + target->stride + 1) +
-         2 * floats_for(n, sizeof(uint32_t)) + floats_for(n, 1);
+         2 * ag_floats_for(n, sizeof(uint32_t)) + ag_floats_for(n, 1);
 }
 
 ag_attack_cost ag_pgd_cost(const ag_settings *settings)
@@ -170,7 +165,7 @@ void ag_pgd_run(ag_attack_call *call, bool to_the_end)
 
 static void run(ag_attack_call *call)
 {
-  ag_pgd_run(call, false);
+  ag_pgd_run(call, call->target->judged_apart);
 }
 
 const ag_attack ag_attack_pgd = {

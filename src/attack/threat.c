@@ -1,5 +1,5 @@
 /* The threat model, and the losses and margins that attacks go by. */
-#include "advgrid/attack.h"
+#include "attack/attack.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,20 +24,20 @@ static double norm_of(size_t floats, const float *values)
   return sqrt(squares);
 }
 
-static double distance_l2(size_t floats, const float *restrict x0, const float *restrict x)
+double ag_squared_distance(size_t floats, const float *restrict x0, const float *restrict x)
 {
   double squares = 0;
   for (size_t i = 0; i < floats; ++i) {
     const double moved = (double)x[i] - (double)x0[i];
     squares += moved * moved;
   }
-  return sqrt(squares);
+  return squares;
 }
 
 /* Clipping brings no value further from x0, so that the image stays in the ball. */
 static void project_l2(size_t floats, double epsilon, const float *restrict x0, float *restrict x)
 {
-  const double distance = distance_l2(floats, x0, x);
+  const double distance = sqrt(ag_squared_distance(floats, x0, x));
   if (distance > epsilon) {
     const double scale = epsilon / distance;
     for (size_t i = 0; i < floats; ++i)
@@ -150,7 +150,7 @@ ag_status ag_threat_measure(const ag_threat *threat, size_t floats, const float 
   double largest = 0;
   for (size_t i = 0; i < floats; ++i)
     largest = fmax(largest, fabs((double)x[i] - (double)x0[i]));
-  const double distance = distance_l2(floats, x0, x);
+  const double distance = sqrt(ag_squared_distance(floats, x0, x));
   if (threat->norm == AG_NORM_L2 && distance > epsilon + sqrt((double)floats) * rounding) {
     return ag_fail(AG_BOUND_BROKEN, "the image went %.9g far in L2, out of epsilon %.9g", distance,
                    epsilon);
@@ -176,4 +176,12 @@ float ag_margin(const float *logits, size_t classes, uint8_t label, uint8_t *pre
   }
   if (prediction != NULL) *prediction = (uint8_t)best;
   return logits[label] - other;
+}
+
+bool ag_logits_are_finite(const float *logits, size_t classes)
+{
+  size_t i = 0;
+  while (i < classes && isfinite(logits[i]))
+    ++i;
+  return i == classes;
 }

@@ -65,12 +65,24 @@ size_t ag_utf8_clean(const char *bytes, size_t size, char *out)
   return put;
 }
 
+static bool starts_character(char byte)
+{
+  return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
 size_t ag_utf8_clip(const char *text, size_t characters)
 {
   size_t length = 0;
   for (size_t seen = 0; text[length] != '\0'; ++length) {
-    const bool starts = ((unsigned char)text[length] & 0xc0) != 0x80;
-    if (starts && ++seen > characters) break;
+    if (starts_character(text[length]) && ++seen > characters) break;
   }
   return length;
+}
+
+size_t ag_utf8_tail(const char *text, size_t characters)
+{
+  size_t start = strlen(text);
+  for (size_t seen = 0; start > 0 && seen < characters; --start)
+    seen += starts_character(text[start - 1]);
+  return start;
 }

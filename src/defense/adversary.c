@@ -107,11 +107,15 @@ static void pass_forward(ag_adversary *self, const ag_lesson *lesson, size_t cou
                    logits, lesson->labels, 1, self->losses, self->dlogits);
 }
 
+/* From the image, or around it. */
 static void start(const ag_adversary *self, const ag_lesson *lesson, const ag_threat *threat,
                   size_t count, size_t restart)
 {
   const size_t image = image_floats(self->network);
-  if (!self->how.random_start) return;
+  if (!self->how.random_start) {
+    memcpy(lesson->pixels, self->clean, count * image * sizeof(float));
+    return;
+  }
   for (size_t i = 0; i < count; ++i) {
     ag_random random = ag_random_stream(self->seed + 0xC2B2AE3D27D4EB4FU * (uint64_t)restart,
                                         AG_PURPOSE_ADVERSARIAL, lesson->samples[i], lesson->epoch);

@@ -35,7 +35,8 @@ static const float *forward(const ag_defended *defended, const ag_pass *pass, co
   const float *logits =
       ag_network_forward(defended->network, defended->workspace, pass, pixels, count);
   if (!asks_neighbours(defended, pass->step)) return logits;
-  ag_neighbours_logits(defended->neighbours, defended->workspace, count, defended->distances);
+  ag_neighbours_logits(defended->neighbours, defended->workspace, count,
+                       pass->step == AG_VERDICT_STEP, defended->distances);
   return defended->distances;
 }
 
@@ -88,14 +89,6 @@ static bool goes_on(size_t draw, size_t draws)
   return draw < draws && (draw == 0 || !ag_interrupted());
 }
 
-static bool is_finite(const float *logits, size_t classes)
-{
-  for (size_t i = 0; i < classes; ++i) {
-    if (!isfinite(logits[i])) return false;
-  }
-  return true;
-}
-
 /* Each class's share of the draws; NaN for an image of which a draw says nothing. */
 static void take_votes(const ag_target *target, size_t count, const float *logits, size_t draw,
                        size_t draws, float *shares)
@@ -106,7 +99,7 @@ static void take_votes(const ag_target *target, size_t count, const float *logit
     const float *one = logits + i * target->stride;
     uint8_t prediction = 0;
     ag_margin(one, target->classes, 0, &prediction);
-    shares[i * target->stride + prediction] += is_finite(one, target->classes) ? 1 : NAN;
+    shares[i * target->stride + prediction] += ag_logits_are_finite(one, target->classes) ? 1 : NAN;
   }
   for (size_t i = 0; draw + 1 == draws && i < floats; ++i)
     shares[i] /= (float)draws;
@@ -172,6 +165,7 @@ static ag_status create_neighbours(const ag_entry *defense, const ag_images *tra
   if (!ag_defense_neighbours(defense, &wish)) return AG_OK;
   assert(training != NULL);
   defended->neighbours_attacked = wish.attacked;
+  defended->target.judged_apart = defended->target.judged_apart || !wish.attacked;
   AG_TRY(ag_allocate(capacity * defended->target.stride, sizeof(float), &defended->distances));
   AG_TRY(ag_neighbours_create(&wish, defended->network, defended->workspace, training, capacity,
                               defended->seed, &defended->neighbours));
@@ -198,6 +192,7 @@ ag_status ag_defended_create(const ag_entry *defense, const ag_network *network,
       .stride = ag_network_logit_stride(network),
       .capacity = capacity,
       .pixel_noise = (float)ag_pixel_noise(ag_network_layer_description(network, 0)),
+      .judged_apart = ag_network_is_random(network),
       .context = defended,
       .logits = logits_of,
       .gradient = gradient_of,

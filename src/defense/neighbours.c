@@ -8,9 +8,8 @@ struct ag_neighbours {
   const ag_network *network;
   ag_latent latent;
   ag_references references;
-  float temperature; /* what a loss divides logits by */
+  float temperature; /* what logits are divided by for an attack */
   float *points;     /* [classes, each, floats] */
-  float *scaled;     /* [capacity, stride] logits as a loss sees them */
   float *dlogits;    /* [capacity, stride] */
   float *dlatent;    /* [capacity, floats] */
   uint32_t *nearest; /* [capacity, classes] */
@@ -103,7 +102,6 @@ ag_status ag_neighbours_create(const ag_neighbours_wish *wish, const ag_network 
   AG_TRY(ag_network_find_latent(network, wish->layer, &self->latent));
   AG_TRY(
       ag_allocate(classes * wish->references * self->latent.floats, sizeof(float), &self->points));
-  AG_TRY(ag_allocate(capacity * stride, sizeof(float), &self->scaled));
   AG_TRY(ag_allocate(capacity * stride, sizeof(float), &self->dlogits));
   AG_TRY(ag_allocate(capacity * self->latent.floats, sizeof(float), &self->dlatent));
   AG_TRY(ag_allocate(capacity * classes, sizeof *self->nearest, &self->nearest));
@@ -125,7 +123,6 @@ void ag_neighbours_destroy(ag_neighbours **out)
   ag_release(&self->nearest);
   ag_release(&self->dlatent);
   ag_release(&self->dlogits);
-  ag_release(&self->scaled);
   ag_release(&self->points);
   ag_release(out);
 }
@@ -137,17 +134,20 @@ size_t ag_neighbours_bytes(const ag_neighbours_wish *wish, const ag_network *net
   const size_t classes = ag_network_classes(network);
   if (ag_network_find_latent(network, wish->layer, &latent) != AG_OK) return 0;
   return (classes * wish->references * latent.floats +
-          capacity * (2 * ag_network_logit_stride(network) + latent.floats + classes)) *
+          capacity * (ag_network_logit_stride(network) + latent.floats + classes)) *
          sizeof(float);
 }
 
 /* ---- logits ---- */
 
 void ag_neighbours_logits(ag_neighbours *self, const ag_workspace *workspace, size_t count,
-                          float *logits)
+                          bool raw, float *logits)
 {
-  ag_latent_logits(&self->references, count, ag_network_logit_stride(self->network),
-                   ag_network_latent(workspace, &self->latent), logits, self->nearest);
+  const size_t stride = ag_network_logit_stride(self->network);
+  ag_latent_logits(&self->references, count, stride, ag_network_latent(workspace, &self->latent),
+                   logits, self->nearest);
+  for (size_t i = 0; !raw && i < count * stride; ++i)
+    logits[i] /= self->temperature;
 }
 
 void ag_neighbours_gradient(ag_neighbours *self, ag_workspace *workspace, size_t count,
@@ -155,9 +155,7 @@ void ag_neighbours_gradient(ag_neighbours *self, ag_workspace *workspace, size_t
                             float *gradient)
 {
   const size_t stride = ag_network_logit_stride(self->network);
-  for (size_t i = 0; i < count * stride; ++i)
-    self->scaled[i] = logits[i] / self->temperature;
-  loss(count, self->references.classes, stride, self->scaled, labels, self->dlogits);
+  loss(count, self->references.classes, stride, logits, labels, self->dlogits);
   for (size_t i = 0; i < count * stride; ++i)
     self->dlogits[i] /= self->temperature;
   ag_latent_logits_back(&self->references, count, stride,

@@ -16,13 +16,13 @@ ag_status ag_neighbours_create(const ag_neighbours_wish *wish, const ag_network 
                                uint64_t seed, ag_neighbours **neighbours);
 void ag_neighbours_destroy(ag_neighbours **neighbours);
 
-/** Of the last forward pass in the workspace, see ag_latent_logits. */
+/** Of the last forward pass in the workspace, see ag_latent_logits. raw: as they are; else divided
+ *  by the mean squared distance between references of different classes, as an attack sees them:
+ *  the softmax of distances in the hundreds would leave no gradient to follow. */
 void ag_neighbours_logits(ag_neighbours *neighbours, const ag_workspace *workspace, size_t count,
-                          float *logits);
+                          bool raw, float *logits);
 
-/** The gradient to the images of a loss of those logits, behind ag_neighbours_logits. The loss sees
- *  them divided by the mean squared distance between references of different classes: else the
- *  softmax of distances in the hundreds would leave no gradient to follow. */
+/** The gradient to the images of a loss of those logits, behind ag_neighbours_logits, not raw. */
 void ag_neighbours_gradient(ag_neighbours *neighbours, ag_workspace *workspace, size_t count,
                             const float *logits, const uint8_t *labels, ag_attack_loss loss,
                             float *gradient);

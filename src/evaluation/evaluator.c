@@ -16,7 +16,7 @@ struct ag_evaluator {
   const ag_defended *attacked; /* the one of both */
   ag_target watched;           /* that for the attack: its gradients are looked at */
   ag_outcome *outcomes;        /* of the shard in hand */
-  const ag_outcome *lost;      /* an image of which the source says nothing */
+  const ag_outcome *lost;      /* the first image of which the attack was told nothing */
   ag_collector collector;
   uint64_t seed;
   float *pixels, *adversarial, *logits, *scratch;
@@ -42,12 +42,15 @@ static bool is_zero(const float *values, size_t count)
   return i == count;
 }
 
-static bool is_finite(const float *logits, size_t classes)
+/* An image of which the attack is told nothing: it would leave it as it is, and it would look
+ * robust. */
+static void note_lost(ag_evaluator *evaluator, const ag_attack_images *images, const float *logits)
 {
-  size_t i = 0;
-  while (i < classes && isfinite(logits[i]))
-    ++i;
-  return i == classes;
+  const ag_target *target = evaluator->target;
+  for (size_t i = 0; i < images->count && evaluator->lost == NULL; ++i) {
+    if (ag_logits_are_finite(logits + i * target->stride, target->classes)) continue;
+    evaluator->lost = &evaluator->outcomes[images->samples[i] - evaluator->outcomes->index];
+  }
 }
 
 /* Notes of each image whether the first gradient was all zero: at the clean image, or where the
@@ -59,12 +62,10 @@ static void watched_gradient(void *context, const ag_attack_images *images, uint
   const ag_target *target = ag_defended_target(evaluator->attacked);
   const size_t floats = ag_shape_floats(target->shape);
   target->gradient(target->context, images, step, loss, logits, gradient);
+  note_lost(evaluator, images, logits);
   for (size_t i = 0; i < images->count; ++i) {
     ag_outcome *outcome = &evaluator->outcomes[images->samples[i] - evaluator->outcomes->index];
     if (outcome->gradient != AG_GRADIENT_UNKNOWN) continue;
-    if (evaluator->lost == NULL && !is_finite(logits + i * target->stride, target->classes)) {
-      evaluator->lost = outcome;
-    }
     outcome->gradient = is_zero(gradient + i * floats, floats) ? AG_GRADIENT_ZERO
                                                                : AG_GRADIENT_SOME;
   }
@@ -73,9 +74,10 @@ static void watched_gradient(void *context, const ag_attack_images *images, uint
 static void watched_logits(void *context, const ag_attack_images *images, uint32_t step,
                            float *logits)
 {
-  const ag_evaluator *evaluator = context;
+  ag_evaluator *evaluator = context;
   const ag_target *target = ag_defended_target(evaluator->attacked);
   target->logits(target->context, images, step, logits);
+  note_lost(evaluator, images, logits);
 }
 
 static void watched_draws(void *context, const float *copies, uint32_t sample, uint32_t first,
@@ -205,12 +207,21 @@ static ag_status fail_not_finite(const ag_evaluator *evaluator, const ag_outcome
                  evaluator->attack->name, outcome->index);
 }
 
+static ag_status fail_lost(const ag_evaluator *evaluator)
+{
+  if (evaluator->source == NULL) return fail_not_finite(evaluator, evaluator->lost);
+  return ag_fail(AG_NOT_FINITE,
+                 "attack '%s' on test image %u: a logit of the model that it comes from is not "
+                 "finite",
+                 evaluator->attack->name, evaluator->lost->index);
+}
+
 /* Margin and prediction by one image's logits; without them no verdict can be given. */
 static ag_status judge(const ag_evaluator *evaluator, const float *logits,
                        const ag_outcome *outcome, float *margin, uint8_t *prediction)
 {
   const size_t classes = evaluator->target->classes;
-  if (!is_finite(logits, classes)) return fail_not_finite(evaluator, outcome);
+  if (!ag_logits_are_finite(logits, classes)) return fail_not_finite(evaluator, outcome);
   *margin = ag_margin(logits, classes, outcome->label, prediction);
   return AG_OK;
 }
@@ -355,12 +366,7 @@ static ag_status evaluate(ag_evaluator *evaluator, const ag_images *images, size
   ag_attack_call call = call_of(evaluator, correct, epsilon);
   ag_attack_of(evaluator->attack)->run(&call);
   if (ag_interrupted()) return AG_INTERRUPTED;
-  if (evaluator->source != NULL && evaluator->lost != NULL) {
-    return ag_fail(AG_NOT_FINITE,
-                   "attack '%s' on test image %u: a logit of the model that it comes from is not "
-                   "finite",
-                   evaluator->attack->name, evaluator->lost->index);
-  }
+  if (evaluator->lost != NULL) return fail_lost(evaluator);
   const size_t each = ag_defended_draws(evaluator->attacked).attack;
   cost->gradients += each * call.cost.gradients;
   cost->forwards += each * call.cost.forwards + draws.verdict * correct;

@@ -60,8 +60,9 @@ ag_summary ag_summarise(const ag_outcome *outcomes, size_t count)
     summary.robust_accuracy = (double)summary.robust_correct / (double)count;
   }
   summary.robust_accuracy_of_correct = (double)summary.robust_correct / correct; /* 0 / 0: NaN */
-  summary.mean_linf = measured > 0 ? sum_linf / (double)measured : 0;
-  summary.mean_l2 = measured > 0 ? sum_l2 / (double)measured : 0;
+  summary.mean_linf = sum_linf / (double)measured;                               /* 0 / 0: NaN */
+  summary.mean_l2 = sum_l2 / (double)measured;
+  if (measured == 0) summary.max_linf = (double)NAN;
   summary.interval = ag_wilson_interval(summary.robust_correct, count);
   return summary;
 }

@@ -237,17 +237,24 @@ cleanup:
   return status;
 }
 
-/* A radius is certified by the noise that a defense adds to the pixels, and by that alone. */
+/* A radius is certified by the noise that a defense adds to the pixels, and by that alone, and for
+ * what most draws say. */
 static ag_status check_radius(const ag_job *job, const ag_entry *attack, size_t classes)
 {
   for (size_t i = 0; i < job->defense_count; ++i) {
     ag_layer_list layers;
     const ag_status status = ag_defense_layers(&job->defenses[i], &job->model, classes, &layers);
     if (status != AG_OK) return status;
-    if (ag_pixel_noise(&layers.layers[0]) > 0) continue;
+    if (ag_pixel_noise(&layers.layers[0]) <= 0) {
+      return ag_fail(AG_BAD_JOB,
+                     "attack '%s' certifies networks with noise on the pixels, and defense '%s' "
+                     "adds none; expected defenses with 'after: pixels' and a 'sigma' over 0",
+                     attack->name, job->defenses[i].name);
+    }
+    if (ag_defense_draws(&job->defenses[i]).majority) continue;
     return ag_fail(AG_BAD_JOB,
-                   "attack '%s' certifies networks with noise on the pixels, and defense '%s' adds "
-                   "none; expected defenses with 'after: pixels' and a 'sigma' over 0",
+                   "attack '%s' certifies the class of most draws, and defense '%s' predicts that "
+                   "of their mean logits; expected 'vote: majority'",
                    attack->name, job->defenses[i].name);
   }
   return AG_OK;

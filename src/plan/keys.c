@@ -97,6 +97,18 @@ static ag_status append_kernels(ag_text *text, const ag_settings *kernels)
   return status != AG_OK ? status : append_settings(text, kernels, NULL);
 }
 
+/* Attacks on networks whose verdict may be another than what they are told were others once; so was
+ * what chose the best epoch of one that is trained adversarially. */
+static ag_status append_attacks(ag_text *text, const ag_entry *defense, bool trains)
+{
+  ag_neighbours_wish wish;
+  ag_adversarial how;
+  const bool random = ag_defense_draws(defense).random;
+  const bool again = trains ? random && ag_defense_adversarial(defense, &how)
+                            : random || ag_defense_neighbours(defense, &wish);
+  return again ? ag_text_append(text, "attacks 2\n") : AG_OK;
+}
+
 ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t defense, size_t seed,
                           ag_digest *key)
 {
@@ -113,6 +125,7 @@ ag_status ag_key_of_model(const ag_job *job, const ag_inputs *inputs, size_t def
   }
   AG_TRY(append_entry(&text, "model", &job->model, NULL));
   AG_TRY(append_entry(&text, "defense", entry, model_place));
+  AG_TRY(append_attacks(&text, entry, true));
   AG_TRY(ag_text_append(&text, "seed %llu\n", (unsigned long long)job->seeds[seed]));
   AG_TRY(ag_digest_compute(text.bytes, text.length, key));
 cleanup:
@@ -131,6 +144,7 @@ ag_status ag_key_of_attack(const ag_job *job, const ag_inputs *inputs, const ag_
   if (source != model) AG_TRY(append_digest(&text, "source", &source->key));
   AG_TRY(append_dataset(&text, job, inputs));
   AG_TRY(append_entry(&text, "attack", &job->attacks[attack], source_place));
+  AG_TRY(append_attacks(&text, &job->defenses[model->defense], false));
   if (epsilon != NULL) AG_TRY(ag_text_append(&text, "epsilon %.17g\n", epsilon->value));
   AG_TRY(ag_text_append(&text, "seed %llu\nshard %zu\n",
                         (unsigned long long)job->seeds[model->seed],

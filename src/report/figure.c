@@ -48,13 +48,15 @@ void ag_figure_start(ag_figure *figure, ag_figure_group group, size_t labels, si
   va_start(arguments, format);
   vsnprintf(figure->name, sizeof figure->name, format, arguments);
   va_end(arguments);
-  ag_sheet_put(&figure->script,
-               "# Written by advgrid report, which writes it again: copy it under another name to\n"
-               "# restyle the figure, and run gnuplot on the copy in this folder.\n"
-               "reset\nset encoding utf8\nset datafile separator whitespace\n"
-               "set border 3 linecolor rgb '#595959'\nset tics nomirror out scale 0.6\n"
-               "set grid ytics linetype 1 linewidth 0.7 linecolor rgb '#dddddd'\n"
-               "set title offset 0,-0.5\nset tmargin 2.2\n");
+  ag_sheet_put(
+      &figure->script,
+      "# Written by advgrid report, which writes it again. To restyle the figure copy this\n"
+      "# file under another name, change the name below, and run gnuplot on the copy here.\n"
+      "name = '%s'\nreset\nset encoding utf8\nset datafile separator whitespace\n"
+      "set border 3 linecolor rgb '#595959'\nset tics nomirror out scale 0.6\n"
+      "set grid ytics linetype 1 linewidth 0.7 linecolor rgb '#dddddd'\n"
+      "set title offset 0,-0.5\nset tmargin 2.2\n",
+      figure->name);
   if (labels == 0) {
     ag_sheet_put(&figure->script, "unset key\n");
   } else {
@@ -94,7 +96,7 @@ cleanup:
   return status;
 }
 
-/* The script with its plot at its end, drawn twice. */
+/* The script with its plot at its end, drawn twice; a gnuplot without cairo draws SVG alone. */
 static void complete_script(const ag_figure *figure, ag_sheet *whole)
 {
   const char *plot = figure->script.text.bytes;
@@ -102,13 +104,15 @@ static void complete_script(const ag_figure *figure, ag_sheet *whole)
   const int head = head_end == NULL ? 0 : (int)(head_end - plot) + 1;
   ag_sheet_put(whole, "%.*s", head, plot);
   ag_sheet_put(whole,
-               "set terminal svg size %zu,%zu dynamic rounded noenhanced font 'sans-serif,14'\n"
-               "set output '%s.svg'\n%s",
-               figure->width, figure->height, figure->name, plot + head);
+               "set terminal svg size %zu,%zu dynamic rounded noenhanced background rgb 'white'"
+               " font 'sans-serif,14'\nset output name . '.svg'\n%s",
+               figure->width, figure->height, plot + head);
   ag_sheet_put(whole,
-               "set terminal pngcairo size %zu,%zu rounded noenhanced font 'sans-serif,11'"
-               " fontscale 3 linewidth 3 pointscale 3\nset output '%s.png'\nreplot\nset output\n",
-               3 * figure->width, 3 * figure->height, figure->name);
+               "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
+               "  set terminal pngcairo size %zu,%zu rounded noenhanced font 'sans-serif,11'"
+               " fontscale 3 linewidth 3 pointscale 3\n  set output name . '.png'\n  replot\n}\n"
+               "set output\n",
+               3 * figure->width, 3 * figure->height);
 }
 
 ag_status ag_figure_finish(ag_figures *figures, ag_figure *figure, const char *folder)
@@ -153,6 +157,66 @@ size_t ag_figures_count(const ag_figures *figures, ag_figure_group group)
   return count;
 }
 
+/* ---- what an earlier report drew
+ * ------------------------------------------------------------------ */
+
+static bool is_entry(const ag_figures *figures, const char *name, size_t length)
+{
+  for (size_t i = 0; i < figures->count; ++i) {
+    const char *one = figures->entries[i].name;
+    if (strlen(one) == length && memcmp(one, name, length) == 0) return true;
+  }
+  return false;
+}
+
+/* Whether it can be a name of ours: whatever the list says, no file elsewhere is removed. */
+static bool is_plain(const char *name, size_t length)
+{
+  return length > 0 && length < AG_FIGURE_NAME &&
+         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+static ag_status remove_figure(const char *folder, const char *name, size_t length)
+{
+  static const char *const types[] = {"dat", "gp", "svg", "png"};
+  char path[AG_PATH_SIZE];
+  char plain[AG_FIGURE_NAME];
+  snprintf(plain, sizeof plain, "%.*s", (int)length, name);
+  for (size_t i = 0; i < sizeof types / sizeof *types; ++i) {
+    const ag_status status = path_of(path, folder, plain, types[i]);
+    if (status != AG_OK) return status;
+    (void)unlink(path);
+  }
+  return AG_OK;
+}
+
+/* figures/list.txt has the name of each that was drawn: a person's copies are not in it, and stay.
+ */
+static ag_status renew_list(const ag_figures *figures, const char *folder)
+{
+  ag_status status = AG_OK;
+  char path[AG_PATH_SIZE];
+  char *old = NULL;
+  size_t size = 0;
+  ag_sheet list = {0};
+  AG_TRY(path_of(path, folder, "list", "txt"));
+  if (ag_file_exists(path)) AG_TRY(ag_file_read(path, &old, &size));
+  for (size_t start = 0; start < size;) {
+    const char *end = memchr(old + start, '\n', size - start);
+    const size_t length = end == NULL ? size - start : (size_t)(end - old) - start;
+    if (is_plain(old + start, length) && !is_entry(figures, old + start, length))
+      AG_TRY(remove_figure(folder, old + start, length));
+    start += length + 1;
+  }
+  for (size_t i = 0; i < figures->count; ++i)
+    ag_sheet_put(&list, "%s\n", figures->entries[i].name);
+  AG_TRY(ag_sheet_write(&list, path));
+cleanup:
+  ag_sheet_clear(&list);
+  ag_release(&old);
+  return status;
+}
+
 /* ---- drawing
  * -------------------------------------------------------------------------------------- */
 
@@ -180,6 +244,7 @@ ag_status ag_figures_draw(ag_figures *figures, const char *folder)
   char place[AG_PATH_SIZE];
   char(*scripts)[SCRIPT] = NULL;
   const char **arguments = NULL;
+  AG_TRY(renew_list(figures, folder));
   if (figures->count == 0) return AG_OK;
   AG_TRY(ag_path_join(place, sizeof place, "%s/figures", folder));
   AG_TRY(ag_allocate(figures->count, sizeof *scripts, &scripts));
@@ -200,9 +265,11 @@ cleanup:
 /* ---- on the page
  * ------------------------------------------------------------------------------------ */
 
-/* What gnuplot draws in black becomes light, and the grid fades. */
-static const char dark_style[] =
-    "<style>@media(prefers-color-scheme:dark){g[color=\"black\"]{color:#e4e7ea}"
+/* The page is the background. On a dark one what gnuplot draws in black becomes light, and the grid
+ * fades. */
+static const char style[] =
+    "<style>rect[fill=\"#ffffff\"]{fill:none}@media(prefers-color-scheme:dark){g[color="
+    "\"black\"]{color:#e4e7ea}"
     "[fill=\"black\"]{fill:#e4e7ea}[stroke=\"black\"]{stroke:#e4e7ea}"
     "[fill=\"rgb(  0,   0,   0)\"]{fill:#e4e7ea}[stroke=\"rgb(  0,   0,   0)\"]{stroke:#e4e7ea}"
     "[color=\"rgb(  0,   0,   0)\"]{color:#e4e7ea}"
@@ -217,8 +284,8 @@ static void put_svg(ag_sheet *sheet, const char *svg, size_t size)
   const char *start = strstr(svg, "<svg");
   const char *end = start == NULL ? NULL : strchr(start, '>');
   const size_t head = end == NULL ? 0 : (size_t)(end - svg) + 1;
-  ag_sheet_put(&styled, "%.*s%s%.*s", (int)head, svg, head > 0 ? dark_style : "",
-               (int)(size - head), svg + head);
+  ag_sheet_put(&styled, "%.*s%s%.*s", (int)head, svg, head > 0 ? style : "", (int)(size - head),
+               svg + head);
   if (sheet->status == AG_OK) sheet->status = styled.status;
   if (sheet->status == AG_OK) ag_sheet_base64(sheet, styled.text.bytes, styled.text.length);
   ag_sheet_clear(&styled);
@@ -230,6 +297,7 @@ static ag_status show(const ag_figure_entry *entry, const char *folder, ag_sheet
   char *svg = NULL;
   size_t size = 0;
   ag_status status = path_of(path, folder, entry->name, "svg");
+  if (status == AG_OK && !ag_file_exists(path)) return AG_OK; /* and the page says why */
   if (status == AG_OK) status = ag_file_read(path, &svg, &size);
   if (status == AG_OK) {
     ag_sheet_put(sheet, "<figure><img alt=\"");
@@ -248,10 +316,9 @@ ag_status ag_figures_show(const ag_figures *figures, ag_figure_group group, cons
   ag_status status = AG_OK;
   if (ag_figures_count(figures, group) == 0) return AG_OK;
   if (!figures->drawn) {
-    ag_sheet_put(sheet, "<p class=\"notice\">The figures were not drawn: ");
+    ag_sheet_put(sheet, "<p class=\"notice\">Figures were not drawn: ");
     ag_sheet_html(sheet, figures->trouble);
     ag_sheet_put(sheet, "</p>\n");
-    return AG_OK;
   }
   ag_sheet_put(sheet, "<div class=\"panels\">\n");
   for (size_t i = 0; i < figures->count; ++i) {

@@ -53,7 +53,8 @@ void ag_figure_start(ag_figure *figure, ag_figure_group group, size_t labels, si
 /** Writes its files but for the pictures to folder/figures, and adds it to the list. The script's
  *  last command must be its one `plot`. figure: freed, also on failure. */
 ag_status ag_figure_finish(ag_figures *figures, ag_figure *figure, const char *folder);
-/** Draws all by one gnuplot. Where that does not work `trouble` says why; this is no failure. */
+/** Draws all by one gnuplot, and removes what an earlier report drew and this one did not. Where
+ *  gnuplot does not work `trouble` says why; this is no failure. */
 ag_status ag_figures_draw(ag_figures *figures, const char *folder);
 void ag_figures_clear(ag_figures *figures);
 /** Appends the figures of a group to the page, each an element of its own. */

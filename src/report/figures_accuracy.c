@@ -55,8 +55,7 @@ static void put_row(ag_figure *figure, double epsilon, const ag_cell *cell, bool
                100 * (isnan(cell->high) ? cell->robust : cell->high), alone);
 }
 
-/* A curve: a block of rows; an empty line where a point is missing parts it. At epsilon 0 stands
- * the accuracy without an attack. */
+/* A curve: a block of rows; an empty line where a point is missing parts it. */
 static ag_status put_curve(const ag_page *page, const accuracy_panel *panel, size_t defense,
                            ag_figure *figure)
 {
@@ -131,14 +130,17 @@ static void put_labels(const ag_page *page, const accuracy_panel *panel, ag_shee
                certified ? "certified accuracy" : "accuracy");
 }
 
-/* Whether a curve has no point. */
-static bool is_missing(const ag_page *page, const accuracy_panel *panel, size_t curve)
+/* "" of a curve that has a point; else why it has none. */
+static const char *why_missing(const ag_page *page, const accuracy_panel *panel, size_t curve)
 {
+  const char *why = "missing";
   for (size_t e = 0; e < page->results.epsilon_count; ++e) {
+    const ag_cell cell = ag_page_cell(page, panel->first + curve, panel->attack, e);
     if (panel->logarithmic && !(page->results.epsilons[e] > 0)) continue;
-    if (ag_page_cell(page, panel->first + curve, panel->attack, e).done > 0) return false;
+    if (cell.done > 0) return "";
+    if (cell.failed > 0) why = "failed";
   }
-  return true;
+  return why;
 }
 
 static void put_plot(const ag_page *page, const accuracy_panel *panel, const ag_figure *figure,
@@ -160,8 +162,9 @@ static void put_plot(const ag_page *page, const accuracy_panel *panel, const ag_
                  " linewidth 2 linecolor rgb '%s' title ",
                  name, i, ag_figure_point(panel->first + i), color);
     ag_sheet_gnuplot(script, page->results.defenses[panel->first + i], AG_FIGURE_LABEL);
-    ag_sheet_put(script, "%s%s\n", is_missing(page, panel, i) ? " . ' (missing)'" : "",
-                 i + 1 < panel->count ? ", \\" : "");
+    const char *why = why_missing(page, panel, i);
+    if (why[0] != '\0') ag_sheet_put(script, " . ' (%s)'", why);
+    ag_sheet_put(script, "%s\n", i + 1 < panel->count ? ", \\" : "");
   }
 }
 
@@ -182,10 +185,14 @@ static void put_words(const ag_page *page, const accuracy_panel *panel, ag_figur
 {
   enum { NAME = 64 };
   const char *name = page->results.attacks[panel->attack];
-  ag_sheet_put(&figure->words,
-               "Accuracy in percent of all images under %.*s against epsilon on a %s scale, a curve"
-               " a defense with the band of its 95 %% interval. The tables have its numbers.",
-               (int)ag_utf8_clip(name, NAME), name, panel->logarithmic ? "logarithmic" : "linear");
+  const bool certified = ag_page_certifies(page, panel->attack);
+  ag_sheet_put(
+      &figure->words,
+      "%s in percent of all images %s %.*s against %s on a %s scale, a curve a defense with"
+      " the band of its 95 %% interval. The tables have its numbers.",
+      certified ? "Accuracy that is certified," : "Accuracy", certified ? "by" : "under",
+      (int)ag_utf8_clip(name, NAME), name, certified ? "the radius" : "epsilon",
+      panel->logarithmic ? "logarithmic" : "linear");
 }
 
 static ag_status write_panel(ag_page *page, const accuracy_panel *panel)
@@ -228,7 +235,7 @@ cleanup:
 static bool has_points(const ag_page *page, const accuracy_panel *panel)
 {
   for (size_t i = 0; i < panel->count; ++i) {
-    if (!is_missing(page, panel, i)) return true;
+    if (why_missing(page, panel, i)[0] == '\0') return true;
   }
   return false;
 }

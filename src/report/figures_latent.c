@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAIRS_MAXIMUM = 12, CLASSES = 256, LEGEND_MAXIMUM = 20, NAME = 14, TALLER = 80 };
+enum { POINTS_MAXIMUM = 24, CLASSES = 256, LEGEND_MAXIMUM = 20, NAME = 18, TALLER = 80 };
 
-/* One of two figures that share their scales. */
+/* One of the figures of a defense, which share their scales. */
 typedef struct latent_view {
   const ag_read_point *point;
   const ag_read_latent *latent;
   const float *places; /* [count, 2] */
-  size_t number;       /* of the pair, from 1 */
+  size_t number;       /* of the point, from 1 */
   bool attacked;
   size_t classes;
   double low[2], high[2];
@@ -22,15 +22,16 @@ typedef struct latent_view {
 /* ---- which points
  * -------------------------------------------------------------------------------- */
 
-/* Of a defense under an attack the point with the smallest epsilon that takes half of the images
- * that were right, or that with the largest; NULL where none has a latent space. */
+/* Of a defense under an attack, and of the first seed, the point with the smallest epsilon that
+ * takes half of the images that were right, or that with the largest; NULL where none has a latent
+ * space. */
 static const ag_read_point *choose(const ag_page *page, size_t defense, size_t attack)
 {
   const ag_results *results = &page->results;
   const ag_read_point *largest = NULL;
   const ag_read_point *halving = NULL;
-  for (size_t i = 0; i < results->epsilon_count * results->seed_count; ++i) {
-    const ag_read_point *point = ag_results_point(results, defense, attack, 0, 0) + i;
+  for (size_t e = 0; e < results->epsilon_count; ++e) {
+    const ag_read_point *point = ag_results_point(results, defense, attack, e, 0);
     const double epsilon = results->epsilons[point->epsilon];
     if (point->progress != AG_PROGRESS_DONE || !ag_results_has(results, "latent", point->key))
       continue;
@@ -120,6 +121,26 @@ static void put_plot(const ag_page *page, const latent_view *view, ag_figure *fi
   ag_sheet_put(&figure->script, "\n");
 }
 
+static void put_words(const ag_page *page, const latent_view *view, ag_figure *figure)
+{
+  enum { WORD = 64 };
+  const char *defense = page->results.defenses[view->point->defense];
+  const char *attack = page->results.attacks[view->point->attack];
+  const char *layer = view->latent->layer;
+  char epsilon[AG_NUMBER_SIZE];
+  ag_epsilon_text(page->results.epsilons[view->point->epsilon], epsilon);
+  ag_sheet_put(&figure->words, "%.*s: %zu images", (int)ag_utf8_clip(defense, WORD), defense,
+               view->latent->count);
+  if (view->attacked) {
+    ag_sheet_put(&figure->words, " under %.*s at epsilon %s", (int)ag_utf8_clip(attack, WORD),
+                 attack, epsilon);
+  }
+  ag_sheet_put(&figure->words,
+               " in the plane of the two main components of the outputs of %.*s, marked by their"
+               " classes.",
+               (int)ag_utf8_clip(layer, WORD), layer);
+}
+
 static ag_status draw_view(ag_page *page, const latent_view *view)
 {
   ag_figure figure;
@@ -132,33 +153,43 @@ static ag_status draw_view(ag_page *page, const latent_view *view)
   put_axis(view, "x", 0, &figure.script);
   put_axis(view, "y", 1, &figure.script);
   put_plot(page, view, &figure);
-  ag_sheet_put(&figure.words,
-               "%zu %s images in the plane of the two main components of a layer's"
-               " outputs, marked by their classes.",
-               view->latent->count, view->attacked ? "attacked" : "clean");
+  put_words(page, view, &figure);
   return ag_figure_finish(&page->figures, &figure, page->folder);
 }
 
-static ag_status draw_pair(ag_page *page, const ag_read_point *point, size_t number)
+/* ---- of a defense -----------------------------------------------------------------------------
+ */
+
+/* Takes the places of a point into the range that all figures of its defense share. */
+static ag_status widen(ag_page *page, const ag_read_point *point, latent_view *view)
+{
+  ag_read_latent latent;
+  const ag_status status = ag_results_latent(&page->results, point->key, &latent);
+  if (status == AG_OK) {
+    find_range(latent.clean, latent.count, view);
+    find_range(latent.attacked, latent.count, view);
+  }
+  ag_read_latent_clear(&latent);
+  return status;
+}
+
+/* A point's attacked images, and before those of the first point the clean ones, which are the same
+ * whatever the attack is. */
+static ag_status draw_point(ag_page *page, const ag_read_point *point, bool first,
+                            latent_view *view)
 {
   ag_status status = AG_OK;
   ag_read_latent latent;
   AG_TRY(ag_results_latent(&page->results, point->key, &latent));
   if (latent.count == 0) goto cleanup;
-  latent_view view = {.point = point,
-                      .latent = &latent,
-                      .number = number,
-                      .classes = count_classes(&latent),
-                      .low = {INFINITY, INFINITY},
-                      .high = {-INFINITY, -INFINITY}};
-  find_range(latent.clean, latent.count, &view);
-  find_range(latent.attacked, latent.count, &view);
-  if (!(view.low[0] <= view.high[0]) || !(view.low[1] <= view.high[1])) goto cleanup;
-  view.places = latent.clean;
-  AG_TRY(draw_view(page, &view));
-  view.places = latent.attacked;
-  view.attacked = true;
-  AG_TRY(draw_view(page, &view));
+  view->point = point;
+  view->latent = &latent;
+  view->classes = count_classes(&latent);
+  for (size_t attacked = first ? 0 : 1; attacked < 2; ++attacked) {
+    view->attacked = attacked == 1;
+    view->places = view->attacked ? latent.attacked : latent.clean;
+    AG_TRY(draw_view(page, view));
+  }
 cleanup:
   ag_read_latent_clear(&latent);
   return status;
@@ -169,9 +200,21 @@ ag_status ag_page_draw_latent(ag_page *page)
   ag_status status = AG_OK;
   size_t number = 0;
   for (size_t d = 0; d < page->results.defense_count; ++d) {
-    for (size_t a = 0; a < page->results.attack_count && number < PAIRS_MAXIMUM; ++a) {
+    latent_view view = {.low = {INFINITY, INFINITY}, .high = {-INFINITY, -INFINITY}};
+    bool first = true;
+    for (size_t a = 0; a < page->results.attack_count; ++a) {
       const ag_read_point *point = choose(page, d, a);
-      if (point != NULL) AG_TRY(draw_pair(page, point, ++number));
+      if (point != NULL) AG_TRY(widen(page, point, &view));
+    }
+    if (!(view.low[0] <= view.high[0]) || !(view.low[1] <= view.high[1])) continue;
+    for (size_t a = 0; a < page->results.attack_count; ++a) {
+      const ag_read_point *point = choose(page, d, a);
+      if (point == NULL) continue;
+      page->latent_left += number >= POINTS_MAXIMUM;
+      if (number >= POINTS_MAXIMUM) continue;
+      view.number = ++number;
+      AG_TRY(draw_point(page, point, first, &view));
+      first = false;
     }
   }
 cleanup:

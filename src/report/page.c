@@ -50,8 +50,11 @@ static void title(ag_page *page)
       sheet, ". Written by advgrid " ADVGRID_VERSION " on %.10s at %.5s UTC from results.h5.</p>\n",
       now, now + 11);
   if (counts[0] < page->results.point_count) {
-    ag_sheet_put(sheet, "<p class=\"notice\">Not all points are done: what is missing is shown as a"
-                        " dash, never as a number.</p>\n");
+    ag_sheet_put(sheet, "<p class=\"notice\">Not all points are done: ");
+    if (counts[1] > 0) ag_sheet_put(sheet, "%zu failed, ", counts[1]);
+    ag_sheet_put(sheet,
+                 "%zu %s missing. What is missing is shown as a dash, never as a number.</p>\n",
+                 counts[2], ag_plural(counts[2], "is", "are"));
   }
   ag_sheet_put(sheet, "</header>\n");
 }

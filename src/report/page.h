@@ -16,7 +16,8 @@ typedef struct ag_page {
   const char *folder; /* borrowed */
   ag_results results;
   ag_figures figures;
-  ag_job *job; /* of the result file; NULL where this version cannot read it */
+  ag_job *job;        /* of the result file; NULL where this version cannot read it */
+  size_t latent_left; /* points whose latent space is drawn no more */
   ag_sheet sheet;
 } ag_page;
 
@@ -82,6 +83,10 @@ void ag_page_figures(ag_page *page, ag_figure_group group);
  *  plain HTML; name: of the table when it is copied. */
 void ag_page_table_open(ag_page *page, const char *title, const char *name);
 void ag_page_table_close(ag_page *page);
+/** An attack's name, and its norm where the job has several. */
+void ag_page_attack_name(ag_page *page, size_t attack);
+/** A cell without a number: a dash, or that it failed. */
+void ag_page_no_cell(ag_page *page, bool failed);
 /** Says within a note which attacks give radii in the place of epsilons, where any does. */
 void ag_page_note_certified(ag_page *page);
 /** A heading of a column; what the copied table calls it where `copied` is not NULL. */

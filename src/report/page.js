@@ -40,7 +40,9 @@
       return cell.dataset.name === undefined ? cell.textContent.trim() : cell.dataset.name;
     });
     var rows = Array.from(table.tBodies[0].rows).map(function (row) {
-      return Array.from(row.cells).map(value);
+      return Array.from(row.cells).map(function (cell) {
+        return cell.dataset.copy === undefined ? value(cell) : cell.dataset.copy;
+      });
     });
     return [names].concat(rows);
   }

@@ -110,9 +110,16 @@ void ag_page_latent(ag_page *page)
   ag_page_figures(page, AG_FIGURE_LATENT);
   if (ag_figures_count(&page->figures, AG_FIGURE_LATENT) > 0) {
     ag_sheet_put(
-        sheet, "<p class=\"note\">Images before and after an attack, both on the components of the"
-               " clean ones, marked by their true class: of each defense and attack the smallest"
-               " epsilon at which half of the images fall, or the largest.</p>\n");
+        sheet,
+        "<p class=\"note\">Images before and after an attack, both on the components of the"
+        " clean ones, marked by their true class: of each defense and attack the smallest"
+        " epsilon at which half of the images fall, or the largest%s.",
+        page->results.seed_count > 1 ? "; of the first seed" : "");
+    if (page->latent_left > 0) {
+      ag_sheet_put(sheet, " Of %zu more there is the latent space in /latent of results.h5.",
+                   page->latent_left);
+    }
+    ag_sheet_put(sheet, "</p>\n");
   }
   put_table(page, &neighbours);
   ag_sheet_put(sheet, "</section>\n");

@@ -13,6 +13,7 @@ enum { ROWS_MAXIMUM = 600 };
 /* What is left to show, and of each point. */
 typedef struct examples_plan {
   size_t points, of_each, left;
+  bool more; /* than are shown */
 } examples_plan;
 
 /* ---- words
@@ -125,6 +126,7 @@ static ag_status put_point(ag_page *page, const ag_read_point *point, examples_p
   for (size_t i = 0; i < count && status == AG_OK; ++i)
     status = put_example(page, point, &examples, i);
   plan->left -= count;
+  plan->more = plan->more || count < examples.count;
   ag_read_examples_clear(&examples);
   return status;
 }
@@ -135,7 +137,9 @@ static ag_status put_pair(ag_page *page, size_t attack, size_t defense, examples
   bool any = false;
   for (size_t e = 0; e < page->results.epsilon_count; ++e) {
     const ag_read_point *point = ag_results_point(&page->results, defense, attack, e, 0);
-    if (!is_shown(page, point) || plan->left == 0) continue;
+    if (!is_shown(page, point)) continue;
+    plan->more = plan->more || plan->left == 0;
+    if (plan->left == 0) continue;
     if (!any) {
       ag_sheet_put(&page->sheet, "<h4>");
       ag_sheet_name(&page->sheet, page->results.defenses[defense]);
@@ -202,7 +206,7 @@ void ag_page_examples(ag_page *page)
       page->results.seed_count > 1 ? " Of the first seed." : "");
   const ag_status status = put_attacks(page, &plan);
   if (sheet->status == AG_OK) sheet->status = status;
-  if (plan.left == 0)
+  if (plan.more)
     ag_sheet_put(sheet, "<p class=\"note\">There are more in /examples of results.h5.</p>\n");
   ag_sheet_put(sheet, "</section>\n");
 }

@@ -56,7 +56,7 @@ static void row(ag_page *page, const ag_read_point *point)
   ag_sheet_put(sheet, "\"><th scope=\"row\">");
   ag_sheet_name(sheet, results->defenses[point->defense]);
   ag_sheet_put(sheet, "</th><td>");
-  ag_sheet_name(sheet, results->attacks[point->attack]);
+  ag_page_attack_name(page, point->attack);
   ag_sheet_put(sheet, "</td><td class=\"number\" data-value=\"%.9g\">%s</td>",
                results->epsilons[point->epsilon], epsilon);
   ag_sheet_put(sheet, "<td class=\"number\">%llu</td><td class=\"%s\">%s</td>",

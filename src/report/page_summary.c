@@ -93,10 +93,11 @@ static void grid_tile(ag_page *page)
 
 /* Of the defenses that are done at a place. */
 typedef struct ranking {
-  size_t best;  /* AG_NO_SIDE where none is done */
-  size_t done;  /* defenses */
-  size_t close; /* others whose intervals reach the best one's */
-  ag_cell cell; /* of the best */
+  size_t best;         /* AG_NO_SIDE where none is done */
+  size_t done, failed; /* defenses */
+  size_t close;        /* others whose intervals reach the best one's */
+  size_t alike;        /* others that stand as well as it to the image */
+  ag_cell cell;        /* of the best */
 } ranking;
 
 static ranking rank_defenses(const ag_page *page, size_t attack, size_t epsilon)
@@ -104,7 +105,8 @@ static ranking rank_defenses(const ag_page *page, size_t attack, size_t epsilon)
   ranking found = {.best = AG_NO_SIDE};
   for (size_t d = 0; d < page->results.defense_count; ++d) {
     const ag_cell cell = ag_page_cell(page, d, attack, epsilon);
-    if (cell.done == 0) continue;
+    found.failed += cell.done == 0 && cell.failed > 0;
+    if (isnan(cell.robust)) continue;
     ++found.done;
     if (found.best != AG_NO_SIDE && !(cell.robust > found.cell.robust)) continue;
     found.best = d;
@@ -112,9 +114,26 @@ static ranking rank_defenses(const ag_page *page, size_t attack, size_t epsilon)
   }
   for (size_t d = 0; d < page->results.defense_count && found.best != AG_NO_SIDE; ++d) {
     const ag_cell cell = ag_page_cell(page, d, attack, epsilon);
-    found.close += d != found.best && cell.done > 0 && cell.high >= found.cell.low;
+    found.close += d != found.best && cell.high >= found.cell.low;
+    found.alike += d != found.best && cell.robust == found.cell.robust;
   }
   return found;
+}
+
+/* Which defense it is; `copied`: what stands for that in a copied table. */
+static void best_name(ag_page *page, const ranking *found, bool copied)
+{
+  ag_sheet *sheet = &page->sheet;
+  if (page->results.defense_count < 2) return;
+  if (!copied) ag_sheet_put(sheet, "<b>");
+  if (found->alike > 0 && found->alike + 1 == found->done) {
+    ag_sheet_put(sheet, "all %zu alike", found->done);
+  } else if (copied) {
+    ag_sheet_html(sheet, page->results.defenses[found->best]);
+  } else {
+    ag_sheet_name(sheet, page->results.defenses[found->best]);
+  }
+  ag_sheet_put(sheet, "%s ", copied ? "" : "</b>");
 }
 
 static void best_cell(ag_page *page, size_t attack, size_t epsilon)
@@ -123,23 +142,25 @@ static void best_cell(ag_page *page, size_t attack, size_t epsilon)
   const size_t defenses = page->results.defense_count;
   const ranking found = rank_defenses(page, attack, epsilon);
   if (found.best == AG_NO_SIDE) {
-    ag_sheet_put(sheet, "<td class=\"missing\" data-value=\"\">&ndash;</td>\n");
+    ag_page_no_cell(page, found.failed > 0);
     return;
   }
-  ag_sheet_put(sheet, "<td data-value=\"%.2f\">", 100 * found.cell.robust);
-  if (defenses > 1) {
-    ag_sheet_put(sheet, "<b>");
-    ag_sheet_name(sheet, page->results.defenses[found.best]);
-    ag_sheet_put(sheet, "</b> ");
-  }
-  ag_sheet_put(sheet, "<span class=\"figures\">%.2f</span> <small>%.2f to %.2f</small>",
-               100 * found.cell.robust, 100 * found.cell.low, 100 * found.cell.high);
-  if (found.close > 0) {
+  const double robust = 100 * found.cell.robust;
+  const double low = 100 * found.cell.low;
+  const double high = 100 * found.cell.high;
+  ag_sheet_put(sheet, "<td data-value=\"%.2f\" data-copy=\"", robust);
+  best_name(page, &found, true);
+  ag_sheet_put(sheet, "%.2f [%.2f, %.2f]\">", robust, low, high);
+  best_name(page, &found, false);
+  ag_sheet_put(sheet, "<span class=\"figures\">%.2f</span> <small>%.2f to %.2f</small>", robust,
+               low, high);
+  if (found.close > 0 && found.alike + 1 < found.done) {
     ag_sheet_put(sheet, "<small>not told apart from %zu other%s</small>", found.close,
                  ag_plural(found.close, "", "s"));
   }
   if (found.done < defenses)
     ag_sheet_put(sheet, "<small>%zu of %zu defenses done</small>", found.done, defenses);
+  if (found.failed > 0) ag_sheet_put(sheet, "<small>%zu failed</small>", found.failed);
   ag_sheet_put(sheet, "</td>\n");
 }
 
@@ -181,7 +202,7 @@ static void best_table(ag_page *page)
   ag_sheet_put(sheet, "</tr></thead><tbody>\n");
   for (size_t a = 0; a < results->attack_count; ++a) {
     ag_sheet_put(sheet, "<tr><th scope=\"row\">");
-    ag_sheet_name(sheet, results->attacks[a]);
+    ag_page_attack_name(page, a);
     ag_sheet_put(sheet, "</th>");
     for (size_t e = 0; e < results->epsilon_count; ++e)
       best_cell(page, a, e);

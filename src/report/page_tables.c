@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- what all have in common ------------------------------------------------------------------
  */
@@ -25,6 +26,13 @@ void ag_page_heading(ag_page *page, const char *text, const char *copied, bool n
   ag_sheet_put(&page->sheet, "<th scope=\"col\"%s", number ? " class=\"number\"" : "");
   if (copied != NULL) ag_sheet_put(&page->sheet, " data-name=\"%s\"", copied);
   ag_sheet_put(&page->sheet, ">%s</th>\n", text);
+}
+
+void ag_page_no_cell(ag_page *page, bool failed)
+{
+  ag_sheet_put(&page->sheet, "<td class=\"number %s\" data-value=\"%s\">%s</td>\n",
+               failed ? "failed" : "missing", failed ? "failed" : "",
+               failed ? "failed" : "&ndash;");
 }
 
 static bool put_no_number(ag_page *page, double value)
@@ -83,16 +91,21 @@ static void pivot_cell(ag_page *page, const ag_cell *cell, images_counted counte
   const double low = counted == ALL_IMAGES ? cell->low : cell->c_low;
   const double high = counted == ALL_IMAGES ? cell->high : cell->c_high;
   const size_t seeds = cell->done + cell->failed + cell->missing;
-  if (isnan(value)) {
-    const bool failed = cell->failed > 0;
-    ag_sheet_put(sheet, "<td class=\"number %s\" data-value=\"%s\">%s</td>",
-                 failed ? "failed" : "missing", failed ? "failed" : "",
-                 failed ? "failed" : "&ndash;");
+  if (cell->done > 0 && cell->clean == 0 && counted == CORRECT_IMAGES) {
+    ag_sheet_put(sheet, "<td class=\"number missing\" data-value=\"\">none is</td>");
     return;
   }
-  ag_sheet_put(sheet, "<td class=\"number\" data-value=\"%.2f\">%.2f", 100 * value, 100 * value);
-  if (!isnan(low) && !isnan(high))
-    ag_sheet_put(sheet, "<small>%.2f to %.2f</small>", 100 * low, 100 * high);
+  if (isnan(value)) {
+    ag_page_no_cell(page, cell->failed > 0);
+    return;
+  }
+  ag_sheet_put(sheet, "<td class=\"number\" data-value=\"%.2f\"", 100 * value);
+  if (isnan(low) || isnan(high)) {
+    ag_sheet_put(sheet, ">%.2f", 100 * value);
+  } else {
+    ag_sheet_put(sheet, " data-copy=\"%.2f [%.2f, %.2f]\">%.2f<small>%.2f to %.2f</small>",
+                 100 * value, 100 * low, 100 * high, 100 * value, 100 * low, 100 * high);
+  }
   if (cell->done < seeds) ag_sheet_put(sheet, "<small>%zu of %zu seeds</small>", cell->done, seeds);
   ag_sheet_put(sheet, "</td>");
 }
@@ -119,7 +132,7 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
     ag_sheet_put(sheet, "<tr><th scope=\"row\">");
     ag_sheet_name(sheet, results->defenses[defense]);
     ag_sheet_put(sheet, "</th><td>");
-    ag_sheet_name(sheet, results->attacks[attack]);
+    ag_page_attack_name(page, attack);
     ag_sheet_put(sheet, "</td>");
     ag_page_fixed(page, 2, clean_of(page, defense, attack));
     for (size_t e = 0; e < results->epsilon_count; ++e) {
@@ -130,6 +143,16 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
   }
   ag_sheet_put(sheet, "</tbody>");
   ag_page_table_close(page);
+}
+
+void ag_page_attack_name(ag_page *page, size_t attack)
+{
+  const char *norm = ag_page_norm(page, attack);
+  bool several = false;
+  for (size_t a = 0; a < page->results.attack_count; ++a)
+    several = several || strcmp(ag_page_norm(page, a), norm) != 0;
+  ag_sheet_name(&page->sheet, page->results.attacks[attack]);
+  if (several && norm[0] != '\0') ag_sheet_put(&page->sheet, " <small>in %s</small>", norm);
 }
 
 void ag_page_note_certified(ag_page *page)
@@ -143,7 +166,10 @@ void ag_page_note_certified(ag_page *page)
                                       " provably stay so within the radius: ");
     ag_sheet_name(sheet, page->results.attacks[a]);
   }
-  if (named > 0) ag_sheet_put(sheet, ".");
+  if (named > 0) {
+    ag_sheet_put(sheet, ". What is right without an attack is counted there by the draws that"
+                        " choose the class, and so is another number than under attacks.");
+  }
 }
 
 void ag_page_tables(ag_page *page)

@@ -90,10 +90,8 @@ void ag_sheet_name(ag_sheet *sheet, const char *name)
 /* In gnuplot's single quotes nothing is special but the quote itself, which cannot be doubled at a
  * text's start (5.4 takes it for the end). So neither it nor what is special elsewhere, its double
  * quote, backquote and backslash, ever gets there: their look-alikes do. */
-void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters)
+static void put_gnuplot(ag_sheet *sheet, const char *text, size_t length)
 {
-  const size_t length = ag_utf8_clip(text, characters);
-  ag_sheet_put(sheet, "'");
   for (size_t i = 0; i < length; ++i) {
     switch (text[i]) {
     case '\'':
@@ -104,7 +102,21 @@ void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters)
     default: ag_sheet_put(sheet, "%c", text[i]);
     }
   }
-  ag_sheet_put(sheet, "%s'", text[length] == '\0' ? "" : "...");
+}
+
+/* Names often differ at their ends alone. */
+void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters)
+{
+  const bool fits = text[ag_utf8_clip(text, characters)] == '\0';
+  const size_t head = ag_utf8_clip(text, fits ? characters : characters / 2);
+  const char *tail = text + ag_utf8_tail(text, characters - characters / 2 - 1);
+  ag_sheet_put(sheet, "'");
+  put_gnuplot(sheet, text, head);
+  if (!fits) {
+    ag_sheet_put(sheet, "\xe2\x80\xa6"); /* U+2026 */
+    put_gnuplot(sheet, tail, strlen(tail));
+  }
+  ag_sheet_put(sheet, "'");
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */

@@ -21,7 +21,8 @@ void ag_sheet_html(ag_sheet *sheet, const char *text);
 void ag_sheet_clipped(ag_sheet *sheet, const char *text, size_t characters);
 /** The same of a name: its first 64 characters, in an element that keeps its direction inside. */
 void ag_sheet_name(ag_sheet *sheet, const char *name);
-/** A text as gnuplot's quoted string, on one line: its first `characters`. */
+/** A text as gnuplot's quoted string, on one line, of at most so many characters: of a longer one
+ *  the first and the last. */
 void ag_sheet_gnuplot(ag_sheet *sheet, const char *text, size_t characters);
 /** Base64 (RFC 4648). */
 void ag_sheet_base64(ag_sheet *sheet, const void *bytes, size_t size);

@@ -36,11 +36,12 @@ static ag_status append_bar(const ag_status_view *view, const ag_screen *screen,
   char bar[AG_BAR_SIZE];
   const size_t columns = name_columns(view);
   const bool fits = letters(name) <= columns;
-  const size_t bytes = ag_utf8_clip(name, fits ? columns : columns - 2);
+  const size_t head = ag_utf8_clip(name, fits ? columns : columns / 2 - 1);
+  const char *tail = fits ? "" : name + ag_utf8_tail(name, columns - columns / 2 - 1);
   const size_t blanks = fits ? columns - letters(name) : 0;
   ag_bar_draw(share, ag_minimum(screen->columns / 4, 40), screen->unicode, bar);
-  return ag_text_append(text, "  %.*s%s%*s  %s  ", (int)bytes, name, fits ? "" : "..", (int)blanks,
-                        "", bar);
+  return ag_text_append(text, "  %.*s%s%s%*s  %s  ", (int)head, name, fits ? "" : "..", tail,
+                        (int)blanks, "", bar);
 }
 
 /* ---- models -------------------------------------------------------------------------------- */

@@ -4,6 +4,14 @@
 /* ---- from the ledger --------------------------------------------------------------------------
  */
 
+/* Whether an attack sees another model than the one that judges, or what does not judge. */
+static bool is_transferred(const ag_plan *plan, const ag_point *point)
+{
+  ag_neighbours_wish wish;
+  const ag_entry *defense = &plan->job->defenses[plan->models[point->model].defense];
+  return point->source != point->model || (ag_defense_neighbours(defense, &wish) && !wish.attacked);
+}
+
 /* The points of a model that are done; they lie side by side. points: all of a model fit. */
 static ag_status collect(const ag_ledger *ledger, size_t model, ag_gate_point *points,
                          size_t *count)
@@ -23,7 +31,7 @@ static ag_status collect(const ag_ledger *ledger, size_t model, ag_gate_point *p
     gate->attack = &job->attacks[point->attack];
     gate->epsilon = job->epsilons[point->epsilon].value;
     gate->epsilon_text = job->epsilons[point->epsilon].text;
-    gate->transferred = point->source != point->model;
+    gate->transferred = is_transferred(ledger->plan, point);
     ++*count;
   }
 cleanup:

@@ -130,6 +130,14 @@ static void take_key(reader *from, ag_digest *key)
   if (!ag_digest_read(word, key)) from->is_whole = false;
 }
 
+/* Of what is done. */
+static double take_share(reader *from)
+{
+  const double share = take_number(from);
+  if (!(share >= 0 && share <= 1)) from->is_whole = false;
+  return share;
+}
+
 static void read_head(reader *from, ag_live *live)
 {
   take_name(from, "run");
@@ -139,7 +147,7 @@ static void read_head(reader *from, ag_live *live)
   take_name(from, "elapsed");
   live->elapsed = take_number(from);
   take_name(from, "share");
-  live->share = take_number(from);
+  live->share = take_share(from);
   take_name(from, "images_per_second");
   live->images_per_second = take_number(from);
   take_name(from, "left");
@@ -153,7 +161,7 @@ static void read_model(reader *from, ag_live_model *model)
 {
   take_name(from, "model");
   take_key(from, &model->key);
-  model->share = take_number(from);
+  model->share = take_share(from);
 }
 
 static void read_rank(reader *from, ag_live_rank *rank)

@@ -56,6 +56,10 @@ static void clipping_counts_characters(void **state)
   assert_int_equal(ag_utf8_clip("abc", 9), 3);
   assert_int_equal(ag_utf8_clip("\xc3\xa9\xe2\x82\xac!", 2), 5);
   assert_int_equal(ag_utf8_clip("\xc3\xa9", 0), 0);
+  assert_int_equal(ag_utf8_tail("abc", 2), 1);
+  assert_int_equal(ag_utf8_tail("abc", 9), 0);
+  assert_int_equal(ag_utf8_tail("!\xc3\xa9\xe2\x82\xac", 2), 1);
+  assert_int_equal(ag_utf8_tail("\xc3\xa9", 0), 2);
 }
 
 int main(void)

@@ -10,7 +10,7 @@ from support.runner import check, job, machine, main
 
 EXAMPLES = {"run": "advgrid run jobs/", "plan": "advgrid plan jobs/",
             "status": "advgrid status results/", "verify": "advgrid verify results/",
-            "export": "advgrid export results/",
+            "export": "advgrid export results/", "report": "advgrid report results/",
             "merge": "advgrid merge results/", "submit": "advgrid submit jobs/",
             "bench": "advgrid bench --"}
 

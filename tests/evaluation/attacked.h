@@ -98,13 +98,12 @@ static inline void stop(fixture *f)
   free(f);
 }
 
-/* Evaluates images first .. first + count - 1 in shards of `capacity`. */
-static inline ag_status evaluate(fixture *f, const ag_kind *attack, size_t capacity, double epsilon,
-                                 size_t first, size_t count)
+/* Evaluates images first .. first + count - 1 in shards of `capacity` by f->attack. */
+static inline ag_status evaluate_entry(fixture *f, size_t capacity, double epsilon, size_t first,
+                                       size_t count)
 {
   ag_evaluator *evaluator = NULL;
   ag_status status = AG_OK;
-  ag_entry_start(&f->attack, attack);
   assert_int_equal(
       ag_evaluator_create(&f->defense, f->network, NULL, &f->attack, capacity, 9, &evaluator),
       AG_OK);
@@ -116,6 +115,14 @@ static inline ag_status evaluate(fixture *f, const ag_kind *attack, size_t capac
   }
   ag_evaluator_destroy(&evaluator);
   return status;
+}
+
+/* By an attack with the defaults of its kind. */
+static inline ag_status evaluate(fixture *f, const ag_kind *attack, size_t capacity, double epsilon,
+                                 size_t first, size_t count)
+{
+  ag_entry_start(&f->attack, attack);
+  return evaluate_entry(f, capacity, epsilon, first, count);
 }
 
 static inline const ag_kind *kind(const char *name)

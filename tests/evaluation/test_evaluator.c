@@ -2,9 +2,6 @@
  * attacks here are rows made by hand, which break their bounds or look where they may not. */
 #include "evaluation/attacked.h"
 
-/* BLAS rounds a product's rows by how many there are: margins move by this much in company. */
-static const double ROUNDING = 1e-5;
-
 /* Looks at the clean images in as many steps as an attack would. */
 static void run_looking(ag_attack_call *call)
 {
@@ -44,7 +41,7 @@ static void only_correct_images_are_attacked(void **state)
     assert_int_equal(outcome->clean_prediction != outcome->label, is_wrong(i));
     assert_true(is_wrong(i) ? outcome->clean_margin < 0 : outcome->clean_margin > 0);
     assert_int_equal(outcome->prediction, outcome->clean_prediction); /* nothing was moved */
-    assert_close(&outcome->margin, &outcome->clean_margin, 1, ROUNDING, 1e-5);
+    assert_same_bits(&outcome->margin, &outcome->clean_margin, 1);
     assert_true(outcome->linf == 0 && outcome->l2 == 0);
     if (is_wrong(i)) continue;
     assert_int_equal(seen.samples[k], i);
@@ -87,7 +84,6 @@ static void broken_bound_names_the_image(void **state)
   }
 }
 
-/* A change within the bound is measured as it is. */
 /* A NaN is no class: it must neither pass for one nor be counted. */
 static void logits_that_are_not_finite_give_no_verdict(void **state)
 {
@@ -102,6 +98,7 @@ static void logits_that_are_not_finite_give_no_verdict(void **state)
   stop(f);
 }
 
+/* A change within the bound is measured as it is. */
 static void kept_bound_is_measured(void **state)
 {
   (void)state;
@@ -154,7 +151,7 @@ static void epsilon_zero_gives_the_clean_predictions(void **state)
     assert_int_equal(evaluate(f, kind(attacks[a]), IMAGES, 0, 0, IMAGES), AG_OK);
     for (size_t i = 0; i < IMAGES; ++i) {
       assert_int_equal(f->outcomes[i].prediction, f->outcomes[i].clean_prediction);
-      assert_close(&f->outcomes[i].margin, &f->outcomes[i].clean_margin, 1, ROUNDING, 1e-5);
+      assert_same_bits(&f->outcomes[i].margin, &f->outcomes[i].clean_margin, 1);
       assert_true(f->outcomes[i].linf == 0);
     }
     stop(f);
@@ -164,21 +161,7 @@ static void epsilon_zero_gives_the_clean_predictions(void **state)
 /* ---- what an outcome may depend on --------------------------------------------------------------
  */
 
-static void assert_same_outcomes(const ag_outcome *got, const ag_outcome *want)
-{
-  for (size_t i = 0; i < IMAGES; ++i) {
-    assert_int_equal(got[i].index, want[i].index);
-    assert_int_equal(got[i].label, want[i].label);
-    assert_int_equal(got[i].clean_prediction, want[i].clean_prediction);
-    assert_int_equal(got[i].prediction, want[i].prediction);
-    assert_close(&got[i].clean_margin, &want[i].clean_margin, 1, ROUNDING, 1e-5);
-    assert_close(&got[i].margin, &want[i].margin, 1, ROUNDING, 1e-5);
-    assert_close(&got[i].linf, &want[i].linf, 1, 1e-6, 0);
-    assert_close(&got[i].l2, &want[i].l2, 1, 1e-3, 0);
-  }
-}
-
-/* Shards of 1, 5 and 12 images, one after the other or not: the same, rounding aside. */
+/* Shards of 1, 5 and 12 images, one after the other or not: the same to the bit. */
 static void shards_change_nothing(void **state)
 {
   (void)state;
@@ -194,7 +177,7 @@ static void shards_change_nothing(void **state)
       f->cost = (ag_attack_cost){0};
       assert_int_equal(evaluate(f, kind("pgd"), capacity, 0.02, 5, IMAGES - 5), AG_OK);
       assert_int_equal(evaluate(f, kind("pgd"), capacity, 0.02, 0, 5), AG_OK);
-      assert_same_outcomes(f->outcomes, want);
+      assert_memory_equal(f->outcomes, want, sizeof want);
       assert_int_equal(f->cost.gradients, cost.gradients);
       assert_int_equal(f->cost.forwards, cost.forwards);
     }
@@ -229,7 +212,7 @@ static void dropout_is_off(void **state)
   memcpy(plain->labels, f->labels, sizeof plain->labels);
   assert_int_equal(evaluate(f, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);
   assert_int_equal(evaluate(plain, kind("pgd"), IMAGES, 0.02, 0, IMAGES), AG_OK);
-  assert_same_outcomes(f->outcomes, plain->outcomes);
+  assert_memory_equal(f->outcomes, plain->outcomes, sizeof f->outcomes);
   stop(plain);
   stop(f);
 }
@@ -249,7 +232,7 @@ static void judged_on_draws_no_attack_saw(void **state)
     for (size_t k = 0; k < seen.images; ++k) {
       const ag_outcome *outcome = &f->outcomes[seen.samples[k]];
       /* One verdict for both: the same draws for the image that was left as it is. */
-      assert_close(&outcome->margin, &outcome->clean_margin, 1, ROUNDING, 1e-5);
+      assert_same_bits(&outcome->margin, &outcome->clean_margin, 1);
       for (size_t step = 0; step < LOOKS; ++step)
         assert_true(fabsf(seen.margins[step][outcome->index] - outcome->margin) > 5e-5F);
     }

@@ -157,11 +157,55 @@ static void the_first_counts_for_each_image(void **state)
   stop(f);
 }
 
+/* ---- an attack that is told nothing
+ * ---------------------------------------------------------------
+ */
+
+/* Of the last image, where it goes far: its pixels are no numbers, and then nor are its logits. */
+static void run_far(ag_attack_call *call)
+{
+  const ag_target *target = call->target;
+  const size_t last = (call->images.count - 1) * ag_shape_floats(target->shape);
+  float *far = call->adversarial + last;
+  const ag_attack_images one = {far, call->images.labels,
+                                call->images.samples + call->images.count - 1, 1};
+  memcpy(call->adversarial, call->images.pixels,
+         (last + ag_shape_floats(target->shape)) * sizeof(float));
+  *far = NAN;
+  target->logits(target->context, &one, 0, call->scratch);
+  *far = call->images.pixels[last];
+}
+
+/* What it leaves as it was must not look robust. */
+static void an_attack_that_is_told_nothing_gives_no_verdict(void **state)
+{
+  (void)state;
+  static const ag_attack far = {.kind = {.name = "far"},
+                                .scratch_floats = scratch_floats,
+                                .cost = cost_of_two,
+                                .run = run_far};
+  fixture *f = start(false);
+  ag_evaluator *evaluator = NULL;
+  ag_attack_cost cost = {0};
+  ag_entry defense;
+  ag_entry entry;
+  ag_entry_start(&defense, ag_kind_find(ag_defense_table, "none"));
+  ag_entry_start(&entry, &far.kind);
+  assert_int_equal(ag_evaluator_create(&defense, f->network, NULL, &entry, IMAGES, 9, &evaluator),
+                   AG_OK);
+  assert_int_equal(ag_evaluate_shard(evaluator, &f->images, 0, IMAGES, 0.1, f->outcomes, &cost),
+                   AG_NOT_FINITE);
+  assert_non_null(strstr(ag_message(), "attack 'far' on test image 11: a logit is not finite"));
+  ag_evaluator_destroy(&evaluator);
+  stop(f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_slope_is_noted_and_so_is_none),
       cmocka_unit_test(who_asks_for_none_is_told_nothing),
+      cmocka_unit_test(an_attack_that_is_told_nothing_gives_no_verdict),
       cmocka_unit_test(the_first_counts_for_each_image),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

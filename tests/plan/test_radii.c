@@ -21,7 +21,8 @@ static ag_status read_job(const char *defenses, const char *attacks, ag_job **jo
   return ag_job_read(text, strlen(text), "job.yaml", job);
 }
 
-static const char smoothing[] = "{kind: gaussian-noise, after: pixels, sigma: 0.25, draws: 3}";
+static const char smoothing[] = "{kind: gaussian-noise, after: pixels, sigma: 0.25, draws: 3, "
+                                "vote: majority}";
 static const char certify[] = "{kind: certify, n0: 10, n: 90}";
 
 static void refused(const char *defense)
@@ -47,9 +48,23 @@ static void only_noise_on_the_pixels_is_certified(void **state)
   refused("{kind: gaussian-noise, name: other, after: pixels, sigma: 0}");
   refused("{kind: adversarial-training, name: other}");
   refused("{kind: latent, name: other}");
-  assert_int_equal(
-      read_job("{kind: adversarial-training, after: pixels, sigma: 0.1}", certify, &job), AG_OK);
+  assert_int_equal(read_job("{kind: adversarial-training, after: pixels, sigma: 0.1,"
+                            " vote: majority}",
+                            certify, &job),
+                   AG_OK);
   ag_job_destroy(&job);
+}
+
+/* A certificate is of what most draws say, and so must be the prediction. */
+static void only_majorities_are_certified(void **state)
+{
+  (void)state;
+  ag_job *job = NULL;
+  const char *want = "job.yaml:6: attack 'certify' certifies the class of most draws, and defense "
+                     "'mean' predicts that of their mean logits; expected 'vote: majority'";
+  assert_int_equal(read_job("{kind: gaussian-noise, name: mean, after: pixels}", certify, &job),
+                   AG_BAD_JOB);
+  assert_string_equal(ag_message(), want);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -109,6 +124,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_noise_on_the_pixels_is_certified),
+      cmocka_unit_test(only_majorities_are_certified),
       cmocka_unit_test(wrong_options_are_refused),
       cmocka_unit_test(draws_are_what_it_costs),
       cmocka_unit_test(leaves_no_memory),

@@ -46,8 +46,10 @@ def fgsm(network, images, labels, epsilon, move=move_linf, draws=1):
     return move(images, images, slope, epsilon, epsilon)
 
 
-def pgd(network, images, labels, epsilon, steps, length=None, move=move_linf, draws=1, start=None):
-    """The iterate with the lowest margin; an image that has fallen does not move on."""
+def pgd(network, images, labels, epsilon, steps, length=None, move=move_linf, draws=1, start=None,
+        to_the_end=False):
+    """The iterate with the lowest margin; an image that has fallen does not move on, unless other draws
+    judge it."""
     length = 2.5 * epsilon / steps if length is None else length
     worst, least = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
     x = images.clone() if start is None else start
@@ -61,5 +63,6 @@ def pgd(network, images, labels, epsilon, steps, length=None, move=move_linf, dr
         worst[moving[lower]], least[moving[lower]] = x[moving[lower]], margin[lower]
         if step < steps:
             x[moving] = move(x[moving], images[moving], slope, length, epsilon)
-        moving = moving[least[moving] >= 0]
+        if not to_the_end:
+            moving = moving[least[moving] >= 0]
     return worst

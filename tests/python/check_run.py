@@ -13,6 +13,7 @@ Exit code 0 where all agree, 1 where something does not or nothing can be compar
 PyTorch or PyYAML is not installed. Attacks that PyTorch has no part of here are left out, and so is
 what is classified by anything but logits.
 """
+import collections
 import pathlib
 import sys
 
@@ -31,6 +32,9 @@ except ImportError as missing:
 POOLS = {"base": ("conv2", "conv4", "conv6"), "base-norm": ("conv2", "conv4", "conv6"),
          "small": ("conv1", "conv2")}
 TOLERANCE, TOGETHER = 1e-4, 100
+
+
+Draws = collections.namedtuple("Draws", "number majority")
 
 
 class Noise(torch.nn.Module):
@@ -64,17 +68,35 @@ def load(path, defense):
     if sigma == 0:
         return network, None
     layers = list(network)
-    word, number = defense["after"][:-1], int(defense["after"][-1])
-    kind = {"conv": torch.nn.Conv2d, "dense": torch.nn.Linear}[word]
+    layers.insert(place_behind(layers, defense["after"]), Noise(sigma))
+    return torch.nn.Sequential(*layers).eval(), Draws(int(defense["draws"]),
+                                                      defense["vote"] == "majority")
+
+
+def place_behind(layers, name):
+    """Where the layer behind the named one is; "conv3" is the third convolution."""
+    if name in ("pixels", "normalize"):
+        return int(name == "normalize")
+    word = name.rstrip("0123456789")
+    kind = {"conv": torch.nn.Conv2d, "relu": torch.nn.ReLU, "pool": torch.nn.MaxPool2d,
+            "dense": torch.nn.Linear}[word]
     places = [place for place, layer in enumerate(layers) if isinstance(layer, kind)]
-    layers.insert(places[number - 1] + 1, Noise(sigma))
-    return torch.nn.Sequential(*layers).eval(), int(defense["draws"])
+    return places[int(name[len(word):]) - 1] + 1
+
+
+def said(network, images, majority):
+    """What one draw says: its logits, or its vote."""
+    logits = network(images)
+    if not majority:
+        return logits
+    return torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1]).double()
 
 
 def verdict(network, images, draws):
-    """Mean logits; by parts, as double precision takes memory."""
+    """Mean logits, or shares of votes; by parts, as double precision takes memory."""
+    number, majority = draws or Draws(1, False)
     with torch.no_grad():
-        return torch.cat([sum(network(part) for _ in range(draws)) / draws
+        return torch.cat([sum(said(network, part, majority) for _ in range(number)) / number
                           for part in images.split(TOGETHER)])
 
 
@@ -84,15 +106,15 @@ def attack_images(network, attack, epsilon, images, labels, draws):
     made = []
     for part, own in zip(images.split(TOGETHER), labels.split(TOGETHER)):
         if attack["kind"] == "fgsm":
-            made.append(fgsm(network, part, own, epsilon, move, draws))
+            made.append(fgsm(network, part, own, epsilon, move, expectation(attack, draws)))
             continue
         start = None
         if attack["random_start"]:
             start = (part + epsilon * (2 * torch.rand_like(part) - 1)).clamp(0, 1)
         size = attack.get("step_size", "auto")
         length = None if size == "auto" else fraction(size)
-        made.append(pgd(network, part, own, epsilon, int(attack["steps"]), length, move, draws,
-                        start))
+        made.append(pgd(network, part, own, epsilon, int(attack["steps"]), length, move,
+                        expectation(attack, draws), start, to_the_end=draws is not None))
     return torch.cat(made) if made else images
 
 
@@ -104,7 +126,9 @@ def fraction(text):
 def expectation(attack, draws):
     """Draws of whose gradients the attack follows the mean."""
     own = attack.get("expectation_draws", "auto")
-    return (draws or 1) if own == "auto" or not draws else int(own)
+    if draws is None:
+        return 1
+    return draws.number if own == "auto" else int(own)
 
 
 def can_attack(attack):
@@ -122,7 +146,7 @@ def wilson(successes, trials):
 
 
 def compare_clean(name, network, draws, sample, images, labels, failures):
-    margin = margins(verdict(network, images, draws or 1), labels).numpy()
+    margin = margins(verdict(network, images, draws), labels).numpy()
     stored = sample["clean_margin"]
     if draws:
         agree = ((margin > 0) == (stored > 0)).mean()
@@ -140,9 +164,8 @@ def compare_clean(name, network, draws, sample, images, labels, failures):
 def compare_attacked(row, attack, network, draws, sample, images, labels, failures):
     correct = torch.from_numpy(sample["clean_margin"] > 0)
     epsilon, what = float(row["epsilon"]), f"{row['attack'].decode()} at {row['epsilon']:.4g}"
-    made = attack_images(network, attack, epsilon, images[correct], labels[correct],
-                         expectation(attack, draws))
-    theirs = margins(verdict(network, made, draws or 1), labels[correct]).numpy()
+    made = attack_images(network, attack, epsilon, images[correct], labels[correct], draws)
+    theirs = margins(verdict(network, made, draws), labels[correct]).numpy()
     ours = sample["margin"][correct.numpy()]
     stand, expected = (ours >= 0).sum(), (theirs >= 0).sum()
     if draws or attack.get("random_start", False):

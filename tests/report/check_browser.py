@@ -38,13 +38,34 @@ def check_quiet(page, path, screens):
         check(not page.said(), f"{what}: {page.said()}")
 
 
+# Of the first figure: the brightness of what it has drawn, from 0 to 255.
+INK = """(() => {
+    const figure = document.querySelector(".panels img"), canvas = document.createElement("canvas");
+    canvas.width = figure.naturalWidth;
+    canvas.height = figure.naturalHeight;
+    const paper = canvas.getContext("2d");
+    paper.drawImage(figure, 0, 0);
+    const values = paper.getImageData(0, 0, canvas.width, canvas.height).data;
+    let sum = 0, count = 0;
+    for (let i = 0; i < values.length; i += 4) {
+        if (values[i + 3] < 128) continue;
+        sum += (values[i] + values[i + 1] + values[i + 2]) / 3;
+        ++count;
+    }
+    return [count, sum / count];
+})()"""
+
+
 def check_scheme(page, path):
-    """A dark screen gets a dark page, and dark figures."""
-    colors = []
+    """A dark screen gets a dark page, and light lines in figures without a background."""
+    colors, ink = [], []
     for dark in False, True:
         page.open(path, 1400, dark)
         colors.append(page.run("getComputedStyle(document.body).backgroundColor"))
+        ink.append(page.run(INK))
     check(colors[0] != colors[1], f"{colors}")
+    check(all(50 < count < 50000 for count, _ in ink), f"dots of a figure: {ink}")
+    check(ink[0][1] < 140 < ink[1][1], f"brightness of a figure: {ink}")
 
 
 def reports_are_quiet(program):
@@ -98,11 +119,11 @@ def tables_sort_and_copy(program):
             page.run(click)
             order = [row["epsilon 0.1"] for row in
                      csv.DictReader(io.StringIO(copied(page, "all-images", "CSV")))]
-            numbers = [sign * float(text) for text in order[:-1]]
+            numbers = [sign * float(text.partition(" [")[0]) for text in order[:-1]]
             check(order[-1] == "" and numbers == sorted(numbers), f"sorted: {order}")
         latex = copied(page, "all-images", "LaTeX")
         check("at\\_pgd & fgsm" in latex and "50 \\%, " in latex and "& -- \\\\" in latex, latex)
-        check(latex.startswith("\\begin{tabular}{llrrr}\n"), latex)
+        check(latex.startswith("\\begin{tabular}{llrll}\n"), latex)
         lines = copied(page, "correct-images", "Markdown").splitlines()
         check(len(lines) == 8 and lines[0].startswith("| defense | attack | clean |"), f"{lines}")
         check(lines[1] == "|---|---|---|---|---|", f"{lines}")

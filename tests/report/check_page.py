@@ -17,8 +17,8 @@ from support.page import Page
 from support.runner import check, job, main, require, rows
 
 require("h5py", "numpy")
-from support.results_files import add_details, make, some_spans
 import h5py
+from support.results_files import add_details, make, some_spans, wilson
 
 SIZE_MAXIMUM = 15 << 20
 GATES = [("epsilon 0 equals clean", "passed", "1 point"),
@@ -58,26 +58,51 @@ def check_points_table(page, folder):
     return shown
 
 
+def interval(low, high):
+    return f"[{max(100 * low, 0):.2f}, {100 * high:.2f}]"
+
+
 def check_pivots(page, folder):
-    """One seed: both tables have the accuracies of each point."""
-    for table, column in (("all-images", "robust_accuracy"),
-                          ("correct-images", "robust_accuracy_of_correct")):
-        shown = {(row["defense"], row["attack"]): row for row in page.tables[table].records()}
+    """One seed: both tables have the accuracies of each point, with their intervals."""
+    for name, column in (("all-images", "robust_accuracy"),
+                         ("correct-images", "robust_accuracy_of_correct")):
+        table = page.tables[name]
+        shown = {(row["defense"], row["attack"]): (row, copy) for row, copy in
+                 zip(table.records(), table.records(table.copies))}
         for row in rows(folder):
-            got = shown[row["defense"], row["attack"]]
-            name = f"epsilon {epsilon_text(row['epsilon'])}"
-            check(got[name] == percent(row[column]), f"{table}, {row}: {got}")
-            check(got["clean"] == percent(row["clean_accuracy"]), f"{table}, {row}: {got}")
+            got, copy = shown[row["defense"], row["attack"]]
+            place = f"epsilon {epsilon_text(row['epsilon'])}"
+            of = row["images"] if name == "all-images" else row["clean_correct"]
+            want = f"{percent(row[column])} {interval(*wilson(row['robust_correct'], of))}"
+            check(got[place] == percent(row[column]), f"{name}, {row}: {got}")
+            check(copy[place] == want, f"{name}, {row}: {copy}, expected {want}")
+            check(got["clean"] == percent(row["clean_accuracy"]), f"{name}, {row}: {got}")
 
 
 def check_best(page, folder):
-    best = {}
+    """Of each attack and epsilon the defense under which most images stand, and how many others its
+    interval does not tell apart from it."""
+    places = {}
     for row in rows(folder):
-        place = row["attack"], f"epsilon {epsilon_text(row['epsilon'])}"
-        best[place] = max(best.get(place, 0), row["robust_accuracy"])
-    shown = {row["attack"]: row for row in page.tables["best"].records()}
-    for (attack, epsilon), accuracy in best.items():
-        check(shown[attack][epsilon] == percent(accuracy), f"{attack}, {epsilon}: {shown[attack]}")
+        places.setdefault((row["attack"], f"epsilon {epsilon_text(row['epsilon'])}"), []).append(row)
+    table = page.tables["best"]
+    defenses = {row["defense"] for row in rows(folder)}
+    shown = {row[0]: (dict(zip(table.names, row)), dict(zip(table.names, copy)),
+                      dict(zip(table.names, print))) for row, copy, print in
+             zip(table.rows, table.copies, table.prints)}
+    for (attack, epsilon), there in places.items():
+        value, copy, print = (part[epsilon] for part in shown[attack])
+        best = max(there, key=lambda row: row["robust_accuracy"])
+        alike = sum(row["robust_accuracy"] == best["robust_accuracy"] for row in there)
+        close = sum(row["ci_high"] >= best["ci_low"] for row in there) - 1
+        check(value == percent(best["robust_accuracy"]), f"{attack}, {epsilon}: {value}")
+        want = f"{value} {interval(best['ci_low'], best['ci_high'])}"
+        if len(defenses) > 1:
+            name = f"all {alike} alike" if 1 < alike == len(there) else best["defense"]
+            want = f"{name} {want}"
+        check(copy == want, f"{attack}, {epsilon}: '{copy}', expected '{want}'")
+        told = f"not told apart from {close} other" in print
+        check(told == (close > 0 and alike < len(there)), f"{attack}, {epsilon}: {print}, {close}")
 
 
 def check_whole(page, folder):
@@ -102,8 +127,10 @@ def figures(page, kind="svg+xml"):
 def check_figures(page, folder, count):
     drawn = figures(page)
     check(len(drawn) == count, f"{folder}: {len(drawn)} figures, expected {count}")
-    for name in glob.glob(os.path.join(folder, "figures", "*.gp")):
-        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("dat", b"")):
+    scripts = glob.glob(os.path.join(folder, "figures", "*.gp"))
+    check(len(scripts) == count, f"{folder}: {len(scripts)} scripts, expected {count}")
+    for name in scripts:
+        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("dat", b"#")):
             with open(f"{name[:-2]}{kind}", "rb") as file:
                 check(file.read(16).startswith(start), f"{name[:-2]}{kind}")
     for svg in drawn:
@@ -188,6 +215,30 @@ def a_timeline_shows_what_ranks_did(program):
     check(page.tables["core-hours"].records()[0]["its training"] == "", "missing is no number")
 
 
+def check_curves(folder):
+    """Every number of a figure of accuracies is that of its point; one seed, at most eight defenses."""
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        sides = [[name.decode() for name in file[f"grid/{side}"][:]] for side in ("defense", "attack")]
+    truth = {(row["defense"], row["attack"], float(f"{row['epsilon']:.9g}")): row
+             for row in rows(folder)}
+    seen = set()
+    for path in glob.glob(os.path.join(folder, "figures", "accuracy-*.dat")):
+        attack = sides[1][int(os.path.basename(path).split("-")[1]) - 1]
+        with open(path, encoding="utf-8") as file:
+            blocks = file.read().split("# defense ")[1:]
+        check(len(blocks) == len(sides[0]), f"{path}: {len(blocks)} curves")
+        for defense, block in zip(sides[0], blocks):
+            for line in block.splitlines()[1:]:
+                if not line or line.startswith("NaN"):
+                    continue
+                epsilon, *got = (float(word) for word in line.split()[:4])
+                row = truth[defense, attack, epsilon]
+                want = [100 * row[name] for name in ("robust_accuracy", "ci_low", "ci_high")]
+                check(all(abs(a - b) < 1e-4 for a, b in zip(got, want)), f"{path}: {line}, {want}")
+                seen.add((defense, attack, epsilon))
+    check(seen == set(truth), f"{folder}: {len(seen)} points are drawn of {len(truth)}")
+
+
 def a_run_ends_with_its_report(program):
     program.reports = True
     defenses = "[{kind: none}, {kind: gaussian-noise, sigma: 0.1, draws: 2}]"
@@ -268,6 +319,7 @@ def details_where_there_are_some(program):
     made = make(out, ["none", "at"], ["pgd"], [0.05], more=add_details)
     page, _ = report(program, out)
     check_whole(page, out)
+    check_curves(out)
     check_figures(page, out, 2 + 2 * 2 + 4 + 1)  # two scales, two latent pairs, training, ranks
     check(len(figures(page, "png")) == 3 * 4 * 2, "three pictures of four images of two points")
     check("\u00d7 10" in page.text, "the perturbation's factor")
@@ -286,13 +338,14 @@ def certificates_are_called_so(program):
 name: certified
 dataset: {kind: synthetic}
 model: {kind: small}
-defenses: [{kind: gaussian-noise, name: smooth, after: pixels, sigma: 0.25}]
+defenses: [{kind: gaussian-noise, name: smooth, after: pixels, sigma: 0.25, vote: majority}]
 attacks: [{kind: certify, name: cohen}, {kind: pgd}]
 epsilons: [0.25, 0.5]
 """)
     page, _ = report(program, out)
     check_whole(page, out)
-    check(page.text.count("provably stay so within the radius: cohen.") == 2, "two notes")
+    notes = " ".join(page.text.split()).count("provably stay so within the radius: cohen.")
+    check(notes == 2, f"{notes} notes")
     shown = figures(page)
     for text, count in (("Certified by cohen", 2), ("radius in L2", 2), ("certified accuracy, %", 2),
                         ("Under pgd", 2), ("Under cohen", 0), ("epsilon in Linf", 2)):
@@ -309,9 +362,12 @@ def five_hundred_points(program):
     check_whole(page, out)
     check(len(check_points_table(page, out)) == 500, "500 points")
     check(len(figures(page, "png")) == 3 * 500, "an image of each point")
-    check_figures(page, out, 5 * 2 * 2 + 2 * 12 + 2 * 4 + 2)  # in two parts but the last three
     (svg,) = timelines(page)
     check("rank, 5 in a row" in svg and len(svg) < 1 << 20, f"{len(svg)} bytes")
+    # Accuracy and training in two parts; 24 latent spaces of five defenses, and their clean ones.
+    check_figures(page, out, 5 * 2 * 2 + 24 + 5 + 2 * 4 + 2)
+    check("Of 26 more there is the latent space" in page.text, "what is not drawn")
+    check("There are more in /examples" in page.text, "examples that are not shown")
 
 
 def hostile(canary):
@@ -394,7 +450,7 @@ def what_is_no_result_folder(program):
     program.run("report", "a", "b", code=2)
 
 
-main([a_run_ends_with_its_report, a_timeline_shows_what_ranks_did, what_is_missing_is_a_dash, one_point, details_where_there_are_some,
-      certificates_are_called_so, five_hundred_points, names_become_no_code,
+main([a_run_ends_with_its_report, a_timeline_shows_what_ranks_did, what_is_missing_is_a_dash,
+      one_point, details_where_there_are_some, certificates_are_called_so, five_hundred_points, names_become_no_code,
       every_character_reaches_a_figure, without_gnuplot,
       what_is_no_result_folder])

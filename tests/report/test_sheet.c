@@ -48,7 +48,10 @@ static void gnuplot_strings_hold(void **state)
   ag_sheet_gnuplot(&sheet, "`id`\n\"\\", 80);
   assert_sheet(&sheet, "'\xe2\x80\x99id\xe2\x80\x99 \xe2\x80\x9d\xe2\x88\x96'");
   ag_sheet_gnuplot(&sheet, "abcdef", 4);
-  assert_sheet(&sheet, "'abcd...'");
+  assert_sheet(&sheet, "'ab\xe2\x80\xa6"
+                       "f'");
+  ag_sheet_gnuplot(&sheet, "pgd-7-8-255, \xc3\xa9\xc3\xa9", 8);
+  assert_sheet(&sheet, "'pgd-\xe2\x80\xa6 \xc3\xa9\xc3\xa9'");
   for (int c = 1; c < 128; ++c) {
     const char text[] = {(char)c, 'x', (char)c, '\0'};
     ag_sheet_gnuplot(&sheet, text, 80);

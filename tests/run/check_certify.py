@@ -14,7 +14,8 @@ require("h5py", "numpy")
 import h5py
 import numpy
 
-SMOOTHING = "[{kind: gaussian-noise, name: smoothing, after: pixels, sigma: 0.1, draws: 2}]"
+SMOOTHING = ("[{kind: gaussian-noise, name: smoothing, after: pixels, sigma: 0.1, draws: 3,"
+             " vote: majority}]")
 CERTIFY = "{kind: certify, n0: 10, n: 100}"
 LECUYER = "{kind: certify, name: lecuyer, n0: 10, n: 100, bound: lecuyer}"
 PGD = "{kind: pgd, name: pgd-l2, norm: l2, steps: 2}"

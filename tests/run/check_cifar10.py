@@ -51,9 +51,11 @@ def same_images_by_the_job(program):
 
 
 def falls_in_pytorch(program):
-    """A network without noise and one with it, attacked by PyTorch too."""
+    """Networks without noise, with it, and with it on the pixels, attacked by PyTorch too."""
     text = job(training_images=2000, epochs=1, images=60, block=60, epsilons="[4/255]",
-               defenses="[{kind: none}, {kind: gaussian-noise, sigma: 0.05, draws: 4}]",
+               defenses="[{kind: none}, {kind: gaussian-noise, sigma: 0.05, draws: 4},"
+                        " {kind: gaussian-noise, name: smoothing, after: pixels, sigma: 0.1, draws: 5,"
+                        " vote: majority}]",
                attacks="[{kind: fgsm}, {kind: pgd, steps: 5, random_start: false}]")
     out = program.path("attacked")
     program.run("run", program.write("attacked.yaml", text), "-d", FOLDER, "-o", out)
@@ -61,7 +63,7 @@ def falls_in_pytorch(program):
     done = subprocess.run([sys.executable, script, out, FOLDER, "60"], capture_output=True,
                           text=True, check=False)
     check(done.returncode == 0, done.stdout + done.stderr)
-    check(done.stdout.count(" in PyTorch") == 4, done.stdout)
+    check(done.stdout.count(" in PyTorch") == 6, done.stdout)
 
 
 main([learns_and_falls, same_images_by_the_job, falls_in_pytorch])

@@ -66,6 +66,8 @@ static inline small_plan *small_plan_create(void)
   small_plan *small = (small_plan *)test_bytes(sizeof *small);
   snprintf(small->job.name, sizeof small->job.name, "by-hand");
   snprintf(small->job.dataset.name, sizeof small->job.dataset.name, "synthetic");
+  for (size_t i = 0; i < 2; ++i)
+    ag_entry_start(&small->defenses[i], ag_kind_find(ag_defense_table, "none"));
   snprintf(small->defenses[0].name, AG_NAME_SIZE, "none");
   snprintf(small->defenses[1].name, AG_NAME_SIZE, "bruit-\xc3\xa9lev\xc3\xa9");
   ag_entry_start(&small->attacks[0], ag_kind_find(ag_attack_table, "fgsm"));

@@ -3,13 +3,14 @@ from html.parser import HTMLParser
 
 
 class Table:
-    """A table that can be copied: what its columns are called, and its rows of values."""
+    """A table that can be copied: what its columns are called, and its rows: of values, by which it is
+    sorted, of what is copied, and of what is read in its small print."""
 
     def __init__(self):
-        self.names, self.rows = [], []
+        self.names, self.rows, self.copies, self.prints = [], [], [], []
 
-    def records(self):
-        return [dict(zip(self.names, row)) for row in self.rows]
+    def records(self, rows=None):
+        return [dict(zip(self.names, row)) for row in (self.rows if rows is None else rows)]
 
 
 class Page(HTMLParser):
@@ -20,7 +21,8 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tables, self.figures, self.elements, self.attributes = {}, [], {}, set()
         self.scripts, self.policy, self.text = [], None, ""
-        self.table = self.cell = self.value = self.part = None
+        self.table = self.cell = self.value = self.copy = self.part = None
+        self.print = ""
         self.small = 0
         with open(path, encoding="utf-8") as file:
             self.source = file.read()
@@ -46,9 +48,11 @@ class Page(HTMLParser):
             if values.get("class") == "group":
                 self.table.skipped = True
             elif self.table.names:
-                self.table.rows.append([])
+                for rows in (self.table.rows, self.table.copies, self.table.prints):
+                    rows.append([])
         elif tag in ("td", "th") and self.table is not None:
             self.cell, self.value = "", values.get("data-value", values.get("data-name"))
+            self.copy, self.print = values.get("data-copy"), ""
         elif tag == "small" and self.cell is not None:
             self.small += 1
 
@@ -62,6 +66,8 @@ class Page(HTMLParser):
             text = " ".join(self.cell.split()) if self.value is None else self.value
             if self.table.rows:
                 self.table.rows[-1].append(text)
+                self.table.copies[-1].append(text if self.copy is None else self.copy)
+                self.table.prints[-1].append(self.print)
             elif not getattr(self.table, "skipped", False):
                 self.table.names.append(text)
             self.cell = None
@@ -77,3 +83,5 @@ class Page(HTMLParser):
             self.text += data
             if self.cell is not None and not self.small:
                 self.cell += data
+            elif self.cell is not None:
+                self.print += data
