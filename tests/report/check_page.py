@@ -451,6 +451,6 @@ def what_is_no_result_folder(program):
 
 
 main([a_run_ends_with_its_report, a_timeline_shows_what_ranks_did, what_is_missing_is_a_dash,
-      one_point, details_where_there_are_some, certificates_are_called_so, five_hundred_points, names_become_no_code,
-      every_character_reaches_a_figure, without_gnuplot,
+      one_point, details_where_there_are_some, certificates_are_called_so, five_hundred_points,
+      names_become_no_code, every_character_reaches_a_figure, without_gnuplot,
       what_is_no_result_folder])
