@@ -45,7 +45,8 @@ typedef enum ag_record_kind {
   AG_RECORD_UNIT = 4,  /* a unit is done: ag_unit_record, then its outcomes and details; key: its */
   AG_RECORD_FAILURE = 5, /* a model or a unit failed: text; key: its */
   AG_RECORD_RANKS = 6,   /* a run ended: ag_rank_times of each rank; key: none */
-  AG_RECORD_SPAN = 7 /* a rank has done a piece of work: ag_span; key: the model's or the unit's */
+  AG_RECORD_SPAN = 7, /* a rank has done a piece of work: ag_span; key: the model's or the unit's */
+  AG_RECORD_BOUNDS = 8 /* of a model that is trained: Lipschitz bounds; key: the model's */
 } ag_record_kind;
 
 /* A rank's seconds in a run, from its first order to its last: without work, and in all. */
@@ -150,6 +151,8 @@ typedef struct ag_model_state {
   ag_progress progress;
   size_t epoch_count;
   ag_epoch *epochs; /* of the last time it was trained */
+  double *bounds;   /* see ag_lipschitz_bounds: [1 + layers] the network's, then each layer's; NULL:
+                     * they were not measured */
   ag_model_record record;
   char *failure; /* NULL but where it failed */
 } ag_model_state;

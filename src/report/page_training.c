@@ -89,6 +89,59 @@ static void table(ag_page *page)
   ag_page_table_close(page);
 }
 
+/* The first with bounds says what the columns are: the layers of it that can stretch something. */
+static const ag_read_training *first_with_bounds(const ag_results *results)
+{
+  for (size_t i = 0; i < results->training_count; ++i) {
+    if (results->trainings[i].bound_count > 0) return &results->trainings[i];
+  }
+  return NULL;
+}
+
+static void bounds_row(ag_page *page, const ag_read_training *training,
+                       const ag_read_training *first)
+{
+  ag_sheet_put(&page->sheet, "<tr><th scope=\"row\">");
+  ag_sheet_name(&page->sheet, training->name);
+  ag_sheet_put(&page->sheet, "</th>");
+  for (size_t i = 0; i < first->bound_count; ++i) {
+    double bound = (double)NAN;
+    if (first->bounds[i].bound == 1) continue;
+    for (size_t k = 0; k < training->bound_count; ++k) {
+      if (strcmp(training->bounds[k].layer, first->bounds[i].layer) == 0)
+        bound = training->bounds[k].bound;
+    }
+    ag_page_short(page, 4, bound);
+  }
+  ag_sheet_put(&page->sheet, "</tr>\n");
+}
+
+static void bounds_table(ag_page *page)
+{
+  const ag_results *results = &page->results;
+  const ag_read_training *first = first_with_bounds(results);
+  if (first == NULL) return;
+  ag_page_table_open(page, "Lipschitz bounds in L2", "lipschitz");
+  ag_sheet_put(&page->sheet, "<thead><tr>\n");
+  ag_page_heading(page, "model", NULL, false);
+  for (size_t i = 0; i < first->bound_count; ++i) {
+    if (first->bounds[i].bound == 1) continue;
+    ag_sheet_put(&page->sheet, "<th scope=\"col\" class=\"number\">");
+    ag_sheet_name(&page->sheet, first->bounds[i].layer);
+    ag_sheet_put(&page->sheet, "</th>\n");
+  }
+  ag_sheet_put(&page->sheet, "</tr></thead><tbody>\n");
+  for (size_t i = 0; i < results->training_count; ++i) {
+    if (results->trainings[i].bound_count > 0) bounds_row(page, &results->trainings[i], first);
+  }
+  ag_sheet_put(&page->sheet, "</tbody>");
+  ag_page_table_close(page);
+  ag_sheet_put(&page->sheet,
+               "<p class=\"note\">The logits of two images are no further apart than the network's"
+               " bound, the product of all, times the images' distance. Layers that stretch nothing"
+               " are left out.</p>\n");
+}
+
 void ag_page_training(ag_page *page)
 {
   ag_sheet *sheet = &page->sheet;
@@ -103,5 +156,7 @@ void ag_page_training(ag_page *page)
                "<p class=\"note\">Of the last epoch, and the best of all. Seconds are the clock's,"
                " images/s those of a team; exposed is the share of them in which ranks waited for "
                "each other's gradients and"
-               " weights, hidden that in which these travelled behind computing.</p></section>\n");
+               " weights, hidden that in which these travelled behind computing.</p>\n");
+  bounds_table(page);
+  ag_sheet_put(sheet, "</section>\n");
 }

@@ -50,6 +50,8 @@ typedef struct ag_report {
   ag_attack_cost cost;
   ag_digest digest; /* of the network that was trained or attacked */
   ag_epoch epoch;
+  uint64_t bound_count;                 /* of a model: 0 where its defense is not about them */
+  double bounds[1 + AG_LAYERS_MAXIMUM]; /* as ag_model_state has them */
   char message[AG_REPORT_MESSAGE_SIZE]; /* why it failed */
 } ag_report;
 

@@ -41,23 +41,39 @@ cleanup:
   return status;
 }
 
-/* Layers that cannot stretch anything are left out. Not to know the bounds is no failure. */
-void ag_model_tell_bounds(const ag_session *session, size_t model, const ag_network *network)
+/* Of the layers as the plan lists them: those that a network takes into others stretch nothing. Not
+ * to know them is no failure. */
+size_t ag_model_bounds(const ag_session *session, size_t model, const ag_network *network,
+                       double bounds[1 + AG_LAYERS_MAXIMUM])
+{
+  ag_penalty_wish wish;
+  ag_lipschitz_bounds all;
+  const ag_model_unit *unit = &session->plan->models[model];
+  if (!ag_defense_penalty(&session->job->defenses[unit->defense], &wish)) return 0;
+  if (ag_lipschitz_measure(network, &all) != AG_OK) return 0;
+  bounds[0] = all.network;
+  for (size_t i = 0; i < unit->layers.count; ++i) {
+    bounds[1 + i] = 1;
+    for (size_t k = 0; k < ag_network_layer_count(network); ++k) {
+      if (strcmp(ag_network_layer_name(network, k), unit->layers.layers[i].name) == 0)
+        bounds[1 + i] = all.layers[k];
+    }
+  }
+  return 1 + unit->layers.count;
+}
+
+/* Layers that cannot stretch anything are left out. */
+void ag_model_tell_bounds(const ag_session *session, size_t model, const double *bounds)
 {
   char text[1024] = "";
   size_t length = 0;
-  ag_penalty_wish wish;
-  ag_lipschitz_bounds bounds;
   const ag_model_unit *unit = &session->plan->models[model];
-  if (!ag_defense_penalty(&session->job->defenses[unit->defense], &wish)) return;
-  if (ag_lipschitz_measure(network, &bounds) != AG_OK) return;
-  for (size_t i = 0; i < ag_network_layer_count(network); ++i) {
-    if (bounds.layers[i] == 1 || length >= sizeof text) continue;
+  for (size_t i = 0; i < unit->layers.count; ++i) {
+    if (bounds[1 + i] == 1 || length >= sizeof text) continue;
     length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %.4g",
-                               length == 0 ? "" : ", ", ag_network_layer_name(network, i),
-                               bounds.layers[i]);
+                               length == 0 ? "" : ", ", unit->layers.layers[i].name, bounds[1 + i]);
   }
-  ag_log("%s  Lipschitz bounds in L2: %s; network %.4g", unit->name, text, bounds.network);
+  ag_log("%s  Lipschitz bounds in L2: %s; network %.4g", unit->name, text, bounds[0]);
 }
 
 /* Loads a model's file into a network of its own; *digest: of what it holds. */

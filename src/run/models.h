@@ -18,8 +18,11 @@ ag_status ag_model_path(const ag_plan *plan, size_t model, const char *folder, s
                         char *path);
 /** Writes it, whole or not at all. */
 ag_status ag_model_write(const ag_session *session, size_t model, const ag_network *network);
-/** Tells the Lipschitz bounds of a network's layers, and of the whole, where its defense is about
- *  them. */
-void ag_model_tell_bounds(const ag_session *session, size_t model, const ag_network *network);
+/** The Lipschitz bounds of a network and of its layers, where its defense is about them; returns
+ * how many, or 0. */
+size_t ag_model_bounds(const ag_session *session, size_t model, const ag_network *network,
+                       double bounds[1 + AG_LAYERS_MAXIMUM]);
+/** Tells them in the log. */
+void ag_model_tell_bounds(const ag_session *session, size_t model, const double *bounds);
 
 #endif

@@ -1,5 +1,6 @@
 /* Reports become records. A unit that was shared out waits here until all its parts are there. */
 #include "run/records.h"
+#include "run/models.h"
 
 #include <assert.h>
 #include <math.h>
@@ -220,6 +221,14 @@ ag_status ag_records_model(ag_records *self, const ag_report *report)
                             .parameters = report->digest};
   for (size_t i = 0; i < state->epoch_count; ++i)
     record.seconds += state->epochs[i].seconds;
+  if (report->bound_count > 0) {
+    ag_model_tell_bounds(session, index, report->bounds);
+    AG_TRY(ag_session_add(session,
+                          &(ag_record){.kind = AG_RECORD_BOUNDS,
+                                       .key = model->key,
+                                       .payload = report->bounds,
+                                       .size = report->bound_count * sizeof *report->bounds}));
+  }
   AG_TRY(ag_session_record(session, &(ag_record){.kind = AG_RECORD_MODEL,
                                                  .key = model->key,
                                                  .payload = &record,

@@ -270,8 +270,11 @@ static void report_end(teamwork *self, ag_status status)
   ag_digest digest = {{0}};
   if (status == AG_OK) status = ag_network_digest(self->network, &digest);
   if (status == AG_OK) status = ag_model_write(session, self->model, self->network);
-  if (status == AG_OK) ag_model_tell_bounds(session, self->model, self->network);
   ag_desk_report_start(self->desk, AG_REPORT_MODEL, self->model);
+  if (status == AG_OK) {
+    ag_report *report = self->desk->report;
+    report->bound_count = ag_model_bounds(session, self->model, self->network, report->bounds);
+  }
   ag_desk_report_status(self->desk, status);
   self->desk->report->digest = digest;
   ag_desk_report_send(self->desk);

@@ -48,6 +48,7 @@ void ag_ledger_destroy(ag_ledger **out)
   indexed_ledger *all = (indexed_ledger *)ledger;
   for (size_t i = 0; ledger->models != NULL && i < ledger->plan->model_count; ++i) {
     ag_release(&ledger->models[i].epochs);
+    ag_release(&ledger->models[i].bounds);
     ag_release(&ledger->models[i].failure);
   }
   for (size_t i = 0; ledger->units != NULL && i < ledger->plan->unit_count; ++i) {
@@ -248,12 +249,27 @@ cleanup:
   return status;
 }
 
+static ag_status take_bounds(ag_ledger *ledger, size_t index, const ag_record *record)
+{
+  ag_model_state *model = &ledger->models[index];
+  const size_t size = (1 + ledger->plan->models[index].layers.count) * sizeof *model->bounds;
+  double *bounds = NULL;
+  if (record->size != size) return bad_size("a model's bounds", record, size);
+  const ag_status status = ag_allocate(size, 1, &bounds);
+  if (status != AG_OK) return status;
+  memcpy(bounds, record->payload, size);
+  ag_release(&model->bounds);
+  model->bounds = bounds;
+  return AG_OK;
+}
+
 static ag_status take_for_model(ag_ledger *ledger, size_t index, const ag_record *record)
 {
   ag_model_state *model = &ledger->models[index];
   switch (record->kind) {
   case AG_RECORD_EPOCH: return take_epoch(model, record);
   case AG_RECORD_MODEL: return take_model(ledger, index, record);
+  case AG_RECORD_BOUNDS: return take_bounds(ledger, index, record);
   case AG_RECORD_FAILURE: return take_failure(&model->progress, &model->failure, record);
   default: return AG_OK;
   }

@@ -104,12 +104,16 @@ static ag_status add(ag_journal *journal, ag_record_kind kind, const ag_digest *
                         &(ag_record){.kind = kind, .key = *key, .payload = payload, .size = size});
 }
 
-static ag_status add_model(ag_journal *journal, const ag_digest *key, const ag_model_state *model)
+static ag_status add_model(ag_journal *journal, const ag_model_unit *unit,
+                           const ag_model_state *model)
 {
   ag_status status = AG_OK;
+  const ag_digest *key = &unit->key;
+  const size_t bytes = (1 + unit->layers.count) * sizeof *model->bounds;
   for (size_t i = 0; i < model->epoch_count; ++i)
     AG_TRY(add(journal, AG_RECORD_EPOCH, key, &model->epochs[i], sizeof *model->epochs));
   if (model->progress == AG_PROGRESS_DONE) {
+    if (model->bounds != NULL) AG_TRY(add(journal, AG_RECORD_BOUNDS, key, model->bounds, bytes));
     AG_TRY(add(journal, AG_RECORD_MODEL, key, &model->record, sizeof model->record));
   } else if (model->progress == AG_PROGRESS_FAILED) {
     AG_TRY(add(journal, AG_RECORD_FAILURE, key, model->failure, strlen(model->failure)));
@@ -157,7 +161,7 @@ static ag_status add_work(const ag_merging *all, ag_journal *journal)
   for (size_t i = 0; i < plan->model_count; ++i) {
     const ag_digest *key = &plan->models[i].key;
     if (ag_keyed_find(models, plan->model_count, key) != i) continue;
-    AG_TRY(add_model(journal, key, &all->ledger->models[i]));
+    AG_TRY(add_model(journal, &all->plan->models[i], &all->ledger->models[i]));
   }
   for (size_t i = 0; i < plan->unit_count; ++i) {
     const ag_digest *key = &plan->units[i].key;

@@ -347,6 +347,7 @@ static ag_status build(hid_t file, const ag_ledger *ledger, const char *job_text
   for (size_t i = 0; i < ledger->plan->model_count; ++i) {
     if (ledger->models[i].epoch_count == 0) continue;
     AG_TRY(write_training(file, &ledger->plan->models[i], &ledger->models[i]));
+    AG_TRY(ag_results_bounds(file, &ledger->plan->models[i], &ledger->models[i]));
   }
   AG_TRY(ag_results_gates(file, ledger));
   AG_TRY(write_failures(file, ledger));

@@ -40,6 +40,10 @@ ag_status ag_results_columns(hid_t parent, const char *folder, const ag_rows *ro
 /** Writes /gates, what ag_ledger_gates finds: a gate a row. */
 ag_status ag_results_gates(hid_t file, const ag_ledger *ledger);
 
+/** Writes /lipschitz/NAME: the network, then a layer a row; nothing where they were not measured.
+ */
+ag_status ag_results_bounds(hid_t file, const ag_model_unit *unit, const ag_model_state *model);
+
 /** Writes /timeline: a row for each of the ledger's spans; nothing where there are none. */
 ag_status ag_results_timeline(hid_t file, const ag_ledger *ledger);
 

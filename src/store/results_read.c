@@ -312,8 +312,10 @@ cleanup:
 void ag_results_clear(ag_results *results)
 {
   ag_status ignored = AG_OK;
-  for (size_t i = 0; i < results->training_count; ++i)
+  for (size_t i = 0; i < results->training_count; ++i) {
     ag_release(&results->trainings[i].epochs);
+    ag_release(&results->trainings[i].bounds);
+  }
   for (size_t i = 0; i < results->text_count; ++i)
     ag_release(&results->texts[i]);
   ag_release(&results->texts);

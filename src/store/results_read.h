@@ -50,12 +50,19 @@ typedef struct ag_read_epoch {
   double robust_validation_accuracy, seconds, hidden_seconds, exposed_seconds;
 } ag_read_epoch;
 
+/* What a layer, or the network, can stretch. */
+typedef struct ag_read_bound {
+  const char *layer;
+  double bound;
+} ag_read_bound;
+
 /* A model's training. */
 typedef struct ag_read_training {
   const char *name;
   size_t defense, seed; /* places on the grid's sides; AG_NO_SIDE where the name is none of them */
-  size_t epoch_count;
+  size_t epoch_count, bound_count; /* no bounds but of defenses that are about them */
   ag_read_epoch *epochs;
+  ag_read_bound *bounds;
 } ag_read_training;
 
 /* ---- the whole --------------------------------------------------------------------------- */

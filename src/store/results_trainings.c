@@ -42,6 +42,23 @@ cleanup:
   return status;
 }
 
+static ag_status read_bounds(ag_results *results, hid_t group, const char *name,
+                             ag_read_training *training)
+{
+  ag_read_table table = {H5I_INVALID_HID, H5I_INVALID_HID, 0};
+  ag_status status = AG_OK;
+  const size_t size = sizeof *training->bounds;
+  AG_TRY(ag_read_table_open(group, name, &table));
+  if (table.count == 0) goto cleanup;
+  AG_TRY(ag_allocate(table.count, size, &training->bounds));
+  training->bound_count = table.count;
+  AG_TRY(ag_read_texts(results, &table, "layer", &training->bounds->layer, size));
+  AG_TRY(ag_read_numbers(&table, "bound", &training->bounds->bound, size));
+cleanup:
+  ag_read_table_close(&table);
+  return status;
+}
+
 /* A model is called after its defense, with "-seedN" where there are several. */
 static void find_sides(const ag_results *results, ag_read_training *training)
 {
@@ -76,11 +93,14 @@ ag_status ag_results_read_trainings(ag_results *results)
 {
   ag_status status = AG_OK;
   hid_t group = H5I_INVALID_HID;
+  hid_t bounds = H5I_INVALID_HID;
   H5G_info_t information;
   char name[NAME];
   if (H5Lexists(results->file, "training", H5P_DEFAULT) <= 0) return AG_OK;
   group = H5Gopen2(results->file, "training", H5P_DEFAULT);
   if (group < 0) return AG_OK;
+  if (H5Lexists(results->file, "lipschitz", H5P_DEFAULT) > 0)
+    bounds = H5Gopen2(results->file, "lipschitz", H5P_DEFAULT);
   AG_HDF5_TRY(H5Gget_info(group, &information), "/training cannot be read");
   AG_TRY(ag_allocate((size_t)information.nlinks, sizeof *results->trainings, &results->trainings));
   for (hsize_t i = 0; i < information.nlinks; ++i) {
@@ -96,12 +116,14 @@ ag_status ag_results_read_trainings(ag_results *results)
       continue;
     }
     find_sides(results, training);
+    if (bounds >= 0) AG_TRY(read_bounds(results, bounds, name, training));
   }
   if (results->training_count > 0) {
     qsort(results->trainings, results->training_count, sizeof *results->trainings,
           compare_trainings);
   }
 cleanup:
+  ag_hdf5_close(&bounds, &status);
   ag_hdf5_close(&group, &status);
   return status;
 }

@@ -52,6 +52,16 @@ def lip_grid(weight, samples=120):
     return numpy.sqrt(squares.sum(axis=1 - fewer).max(axis=(1, 2)).sum())
 
 
+def check_stored(folder, name, told):
+    """results.h5 has what was told, and 1 of what stretches nothing."""
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        stored = {row["layer"].decode(): row["bound"] for row in file["lipschitz"][name][:]}
+        check("none" not in file["lipschitz"], "bounds of none are stored")
+    check(next(iter(stored)) == "network", f"{stored}")
+    for layer, bound in stored.items():
+        check(f"{bound:.4g}" == f"{told.get(layer, 1):.4g}", f"{name} {layer}: {bound} {told}")
+
+
 def bounds_are_bounds_and_get_smaller(program):
     text = job(training_images=900, epochs=4, peak="0.02", defenses=DEFENSES, images=40)
     result = program.run("run", program.write("job.yaml", text), "-o", "out", "-t", 1, ranks=2)
@@ -73,6 +83,7 @@ def bounds_are_bounds_and_get_smaller(program):
             check(low * 0.9995 <= told[layer] <= high * 1.0005, f"{name} {layer}: {low} {told}")
             product *= told[layer]
         check(abs(told["network"] / product - 1) < 0.005, f"{name}: {told} {product}")
+        check_stored(program.path("out"), name, told)
         products.append(told["conv1"] * told["conv2"])
     check(products[1] < 0.95 * products[0] and products[2] < 0.8 * products[1], f"{products}")
     check("none  Lipschitz" not in result.err, "bounds of none")

@@ -40,7 +40,7 @@ static void unknown_keys(void **state)
   const ag_digest stranger = small_key("stranger", 0);
   for (int kind = AG_RECORD_EPOCH; kind <= AG_RECORD_FAILURE; ++kind)
     assert_int_equal(take(both.ledger, (ag_record_kind)kind, stranger, "what", 4), AG_OK);
-  assert_int_equal(take(both.ledger, (ag_record_kind)(AG_RECORD_SPAN + 1), stranger, "what", 4),
+  assert_int_equal(take(both.ledger, (ag_record_kind)(AG_RECORD_BOUNDS + 1), stranger, "what", 4),
                    AG_OK); /* of a later version */
   for (size_t i = 0; i < PLAN_UNITS; ++i)
     assert_int_equal(both.ledger->units[i].progress, AG_PROGRESS_MISSING);
