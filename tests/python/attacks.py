@@ -48,8 +48,8 @@ def fgsm(network, images, labels, epsilon, move=move_linf, draws=1):
 
 def pgd(network, images, labels, epsilon, steps, length=None, move=move_linf, draws=1, start=None,
         to_the_end=False):
-    """The iterate with the lowest margin; an image that has fallen does not move on, unless other draws
-    judge it."""
+    """The iterate with the lowest margin; an image that has fallen does not move on, unless other
+    draws judge it."""
     length = 2.5 * epsilon / steps if length is None else length
     worst, least = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
     x = images.clone() if start is None else start
