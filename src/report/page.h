@@ -49,9 +49,31 @@ double ag_page_core_hours(const ag_page *page, double seconds);
 /** The largest unit of which so many seconds are at least two, in seconds; unit: its name. */
 double ag_page_time_unit(double seconds, const char **unit);
 
+/* An attack of the job; NULL where this version cannot read the job. */
+const ag_entry *ag_page_attack(const ag_page *page, size_t attack);
+
+/** Reads folder/results.h5, and the job in it where this version can. Fails with
+ *  AG_INVALID_ARGUMENT where there is none yet, else as ag_results_read does; the caller clears
+ *  results and job either way. */
+ag_status ag_page_read(ag_page *page);
+/** The job's name; that of the folder where this version cannot read the job. */
+const char *ag_page_job_name(const ag_page *page);
+
 /* ---- figures; each adds to the list ------------------------------------------------------------
  */
 
+/* A curve: a defense of a result file under an attack of it; in a legend, the first `characters` of
+ * a label. */
+typedef struct ag_curve {
+  const struct ag_page *from;
+  size_t defense, attack;
+  const char *label;
+  size_t characters;
+} ag_curve;
+
+/** Accuracy against epsilon under what is one attack for all curves, on both scales, in parts where
+ *  they are many. number: of the panel, names its files. */
+ag_status ag_page_draw_panel(ag_page *page, size_t number, const ag_curve *curves, size_t count);
 ag_status ag_page_draw_accuracy(ag_page *page);
 ag_status ag_page_draw_training(ag_page *page);
 ag_status ag_page_draw_ranks(ag_page *page);
@@ -66,7 +88,7 @@ double ag_page_trained_images(const ag_page *page, const ag_read_training *train
 
 void ag_page_summary(ag_page *page); /* how far it is, and the best defense */
 void ag_page_gates(ag_page *page);   /* and what failed */
-void ag_page_curves(ag_page *page);
+void ag_page_curves(ag_page *page, bool several_seeds);
 void ag_page_tables(ag_page *page);
 void ag_page_points(ag_page *page);   /* the table of every point */
 void ag_page_draws(ag_page *page);    /* a table, where the file has it */
@@ -79,6 +101,16 @@ void ag_page_run(ag_page *page);
 void ag_page_costs(ag_page *page); /* tables within the run's section */
 void ag_page_provenance(ag_page *page);
 
+/* A part of the page that the contents name: its place, its name, whether it is there. */
+typedef struct ag_page_part {
+  const char *place, *name;
+  bool there;
+} ag_page_part;
+
+/** The page's begin, up to its first element; title: of the window, any text. */
+void ag_page_open(ag_page *page, const char *title);
+void ag_page_close(ag_page *page);
+void ag_page_contents(ag_page *page, const ag_page_part *parts, size_t count);
 /** Appends the figures of a group. */
 void ag_page_figures(ag_page *page, ag_figure_group group);
 /** Opens and closes a table that can be sorted and copied, in a box of its own that scrolls. title:

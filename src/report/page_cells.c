@@ -50,8 +50,7 @@ void ag_page_count(const ag_page *page, size_t counts[3])
   }
 }
 
-/* NULL where this version cannot read the job. */
-static const ag_entry *attack_entry(const ag_page *page, size_t attack)
+const ag_entry *ag_page_attack(const ag_page *page, size_t attack)
 {
   const ag_job *job = page->job;
   for (size_t i = 0; job != NULL && i < job->attack_count; ++i) {
@@ -62,20 +61,20 @@ static const ag_entry *attack_entry(const ag_page *page, size_t attack)
 
 const char *ag_page_norm(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   if (entry == NULL) return "";
   return ag_attack_norm(entry) == AG_NORM_L2 ? "L2" : "Linf";
 }
 
 bool ag_page_takes_epsilon(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   return entry == NULL || ag_attack_takes_epsilon(entry);
 }
 
 bool ag_page_certifies(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   return entry != NULL && ag_attack_of(entry)->finds == AG_FINDS_RADIUS;
 }
 
