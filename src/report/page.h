@@ -14,6 +14,7 @@ extern const char ag_page_script[];
 /* A page that is being written. */
 typedef struct ag_page {
   const char *folder; /* borrowed */
+  size_t number;      /* among the folders that are compared, from 1; 0: it is none of several */
   ag_results results;
   ag_figures figures;
   ag_job *job;        /* of the result file; NULL where this version cannot read it */
@@ -49,8 +50,9 @@ double ag_page_core_hours(const ag_page *page, double seconds);
 /** The largest unit of which so many seconds are at least two, in seconds; unit: its name. */
 double ag_page_time_unit(double seconds, const char **unit);
 
-/* An attack of the job; NULL where this version cannot read the job. */
+/** An attack and a defense of the job; NULL where this version cannot read the job. */
 const ag_entry *ag_page_attack(const ag_page *page, size_t attack);
+const ag_entry *ag_page_defense(const ag_page *page, size_t defense);
 
 /** Reads folder/results.h5, and the job in it where this version can. Fails with
  *  AG_INVALID_ARGUMENT where there is none yet, else as ag_results_read does; the caller clears
@@ -91,6 +93,7 @@ void ag_page_gates(ag_page *page);   /* and what failed */
 void ag_page_curves(ag_page *page, bool several_seeds);
 void ag_page_tables(ag_page *page);
 void ag_page_points(ag_page *page);   /* the table of every point */
+void ag_page_paired(ag_page *page);   /* defenses against none, where the file has images */
 void ag_page_draws(ag_page *page);    /* a table, where the file has it */
 void ag_page_examples(ag_page *page); /* this and the next: nothing where the file has none */
 void ag_page_latent(ag_page *page);
@@ -117,8 +120,11 @@ void ag_page_figures(ag_page *page, ag_figure_group group);
  *  plain HTML; name: of the table when it is copied. */
 void ag_page_table_open(ag_page *page, const char *title, const char *name);
 void ag_page_table_close(ag_page *page);
-/** An attack's name, and its norm where the job has several. */
+/** An attack's name, and its norm where the job has several; of another page's results. */
 void ag_page_attack_name(ag_page *page, size_t attack);
+void ag_page_attack_name_of(ag_page *page, const ag_page *from, size_t attack);
+/** A defense of another page's results, behind that page's number and job where it has one. */
+void ag_page_defense_name(ag_page *page, const ag_page *from, size_t defense);
 /** A cell without a number: a dash, or that it failed. */
 void ag_page_no_cell(ag_page *page, bool failed);
 /** Says within a note which attacks give radii in the place of epsilons, where any does. */

@@ -50,13 +50,26 @@ void ag_page_count(const ag_page *page, size_t counts[3])
   }
 }
 
+static const ag_entry *find_entry(const ag_entry *entries, size_t count, const char *name)
+{
+  for (size_t i = 0; i < count; ++i) {
+    if (strcmp(entries[i].name, name) == 0) return &entries[i];
+  }
+  return NULL;
+}
+
 const ag_entry *ag_page_attack(const ag_page *page, size_t attack)
 {
   const ag_job *job = page->job;
-  for (size_t i = 0; job != NULL && i < job->attack_count; ++i) {
-    if (strcmp(job->attacks[i].name, page->results.attacks[attack]) == 0) return &job->attacks[i];
-  }
-  return NULL;
+  if (job == NULL) return NULL;
+  return find_entry(job->attacks, job->attack_count, page->results.attacks[attack]);
+}
+
+const ag_entry *ag_page_defense(const ag_page *page, size_t defense)
+{
+  const ag_job *job = page->job;
+  if (job == NULL) return NULL;
+  return find_entry(job->defenses, job->defense_count, page->results.defenses[defense]);
 }
 
 const char *ag_page_norm(const ag_page *page, size_t attack)

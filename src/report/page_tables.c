@@ -147,11 +147,26 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
 
 void ag_page_attack_name(ag_page *page, size_t attack)
 {
-  const char *norm = ag_page_norm(page, attack);
+  ag_page_attack_name_of(page, page, attack);
+}
+
+void ag_page_defense_name(ag_page *page, const ag_page *from, size_t defense)
+{
+  if (from->number > 0) {
+    ag_sheet_put(&page->sheet, "%zu ", from->number);
+    ag_sheet_name(&page->sheet, ag_page_job_name(from));
+    ag_sheet_put(&page->sheet, ": ");
+  }
+  ag_sheet_name(&page->sheet, from->results.defenses[defense]);
+}
+
+void ag_page_attack_name_of(ag_page *page, const ag_page *from, size_t attack)
+{
+  const char *norm = ag_page_norm(from, attack);
   bool several = false;
-  for (size_t a = 0; a < page->results.attack_count; ++a)
-    several = several || strcmp(ag_page_norm(page, a), norm) != 0;
-  ag_sheet_name(&page->sheet, page->results.attacks[attack]);
+  for (size_t a = 0; a < from->results.attack_count; ++a)
+    several = several || strcmp(ag_page_norm(from, a), norm) != 0;
+  ag_sheet_name(&page->sheet, from->results.attacks[attack]);
   if (several && norm[0] != '\0') ag_sheet_put(&page->sheet, " <small>in %s</small>", norm);
 }
 
@@ -185,6 +200,7 @@ void ag_page_tables(ag_page *page)
                                             : "");
   ag_page_note_certified(page);
   ag_sheet_put(&page->sheet, "</p>\n");
+  ag_page_paired(page);
   ag_page_draws(page);
   ag_page_points(page);
   ag_sheet_put(&page->sheet, "</section>\n");
