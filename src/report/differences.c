@@ -92,7 +92,7 @@ void ag_differences_clear(ag_differences *all)
   *all = (ag_differences){0};
 }
 
-static int sign_of(const ag_difference *one)
+int ag_difference_sign(const ag_difference *one)
 {
   if (!(one->adjusted < AG_DIFFERENCE_LEVEL)) return 0;
   return one->pairs.second > one->pairs.first ? 1 : -1;
@@ -102,7 +102,7 @@ size_t ag_differences_count(const ag_differences *all, int sign)
 {
   size_t count = 0;
   for (size_t i = 0; i < all->count; ++i)
-    count += all->list[i].images > 0 && sign_of(&all->list[i]) == sign;
+    count += all->list[i].images > 0 && ag_difference_sign(&all->list[i]) == sign;
   return count;
 }
 
@@ -163,7 +163,7 @@ static void put_difference(ag_page *page, const ag_difference *one)
   ag_sheet_put(&page->sheet,
                "<td class=\"number%s\" data-value=\"%.2f\" data-copy=\"%+.2f [%+.2f, %+.2f]\">%+.2f"
                "<small>%+.2f to %+.2f</small></td>",
-               classes[sign_of(one) + 1], 100 * value, 100 * value, 100 * interval.low,
+               classes[ag_difference_sign(one) + 1], 100 * value, 100 * value, 100 * interval.low,
                100 * interval.high, 100 * value, 100 * interval.low, 100 * interval.high);
 }
 
@@ -236,11 +236,10 @@ static void explain(ag_page *page, const ag_differences *all)
       all->tests, ag_plural(all->tests, "", "s"), 100 * AG_DIFFERENCE_LEVEL);
 }
 
-void ag_page_differences(ag_page *page, const ag_differences *all)
+void ag_page_differences(ag_page *page, const ag_differences *all, size_t shown_rows)
 {
-  enum { ROWS_SHOWN = 60 };
   const shown_columns shown = columns_of(all);
-  const bool folded = page->number == 0 && all->count > ROWS_SHOWN;
+  const bool folded = all->count > shown_rows;
   if (all->tests == 0) return;
   if (folded) {
     ag_sheet_put(&page->sheet, "<details class=\"points\"><summary>Differences on the same images,"

@@ -33,9 +33,11 @@ ag_status ag_differences_add(ag_differences *all, const ag_page *const pages[2],
 ag_status ag_differences_conclude(ag_differences *all);
 void ag_differences_clear(ag_differences *all);
 
-/** Appends the table, or nothing where there is no test. */
-void ag_page_differences(ag_page *page, const ag_differences *all);
-/** How many tests say that the compared point is better (1), worse (-1), or neither (0). */
+/** Appends the table, or nothing where there is no test; one of more rows than these is folded. */
+void ag_page_differences(ag_page *page, const ag_differences *all, size_t shown_rows);
+/** 1 where the test says that the compared point is better, -1 where worse, 0 where neither. */
+int ag_difference_sign(const ag_difference *one);
+/** How many tests say so. */
 size_t ag_differences_count(const ag_differences *all, int sign);
 
 #endif

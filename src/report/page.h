@@ -53,6 +53,9 @@ double ag_page_time_unit(double seconds, const char **unit);
 /** An attack and a defense of the job; NULL where this version cannot read the job. */
 const ag_entry *ag_page_attack(const ag_page *page, size_t attack);
 const ag_entry *ag_page_defense(const ag_page *page, size_t defense);
+/** The first defense of kind none, or of that name where the job cannot be read, or else the first.
+ */
+size_t ag_page_undefended(const ag_page *page);
 
 /** Reads folder/results.h5, and the job in it where this version can. Fails with
  *  AG_INVALID_ARGUMENT where there is none yet, else as ag_results_read does; the caller clears
@@ -116,6 +119,8 @@ void ag_page_close(ag_page *page);
 void ag_page_contents(ag_page *page, const ag_page_part *parts, size_t count);
 /** Appends the figures of a group. */
 void ag_page_figures(ag_page *page, ag_figure_group group);
+/** A number on a card of its own, with what it is and what more is to say; plain HTML. */
+void ag_page_tile(ag_page *page, const char *label, const char *value, const char *more);
 /** Opens and closes a table that can be sorted and copied, in a box of its own that scrolls. title:
  *  plain HTML; name: of the table when it is copied. */
 void ag_page_table_open(ag_page *page, const char *title, const char *name);
@@ -125,6 +130,13 @@ void ag_page_attack_name(ag_page *page, size_t attack);
 void ag_page_attack_name_of(ag_page *page, const ag_page *from, size_t attack);
 /** A defense of another page's results, behind that page's number and job where it has one. */
 void ag_page_defense_name(ag_page *page, const ag_page *from, size_t defense);
+/** The heads of a table of accuracies: three columns, and one for each epsilon. */
+void ag_page_accuracy_head(ag_page *page, const double *epsilons, size_t count);
+/** A cell of it: of all images. */
+void ag_page_accuracy(ag_page *page, const ag_cell *cell);
+/** Accuracy in percent without an attack: that of the first epsilon that is done, since it is the
+ * same for all; NaN where none is. */
+double ag_page_clean_accuracy(const ag_page *page, size_t defense, size_t attack);
 /** A cell without a number: a dash, or that it failed. */
 void ag_page_no_cell(ag_page *page, bool failed);
 /** Says within a note which attacks give radii in the place of epsilons, where any does. */

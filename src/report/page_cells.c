@@ -72,6 +72,16 @@ const ag_entry *ag_page_defense(const ag_page *page, size_t defense)
   return find_entry(job->defenses, job->defense_count, page->results.defenses[defense]);
 }
 
+size_t ag_page_undefended(const ag_page *page)
+{
+  for (size_t d = 0; d < page->results.defense_count; ++d) {
+    const ag_entry *entry = ag_page_defense(page, d);
+    const char *kind = entry == NULL ? page->results.defenses[d] : entry->kind->name;
+    if (strcmp(kind, "none") == 0) return d;
+  }
+  return 0;
+}
+
 const char *ag_page_norm(const ag_page *page, size_t attack)
 {
   const ag_entry *entry = ag_page_attack(page, attack);

@@ -1,19 +1,6 @@
 /* The defenses of one folder on the same images, each against that which defends nothing. */
 #include "report/differences.h"
 
-#include <string.h>
-
-/* The first of kind none, or of that name where the job cannot be read, or else the first. */
-static size_t find_reference(const ag_page *page)
-{
-  for (size_t d = 0; d < page->results.defense_count; ++d) {
-    const ag_entry *entry = ag_page_defense(page, d);
-    const char *kind = entry == NULL ? page->results.defenses[d] : entry->kind->name;
-    if (strcmp(kind, "none") == 0) return d;
-  }
-  return 0;
-}
-
 /* The others at one attack, epsilon and seed. */
 static ag_status add_defenses(const ag_page *page, size_t reference, const size_t place[3],
                               ag_differences *all)
@@ -33,7 +20,7 @@ static ag_status add_defenses(const ag_page *page, size_t reference, const size_
 static ag_status compare_defenses(const ag_page *page, ag_differences *all)
 {
   const ag_results *results = &page->results;
-  const size_t reference = find_reference(page);
+  const size_t reference = ag_page_undefended(page);
   ag_status status = AG_OK;
   for (size_t a = 0; a < results->attack_count; ++a) {
     for (size_t e = 0; e < results->epsilon_count; ++e) {
@@ -48,9 +35,10 @@ cleanup:
 
 void ag_page_paired(ag_page *page)
 {
+  enum { ROWS_SHOWN = 60 };
   ag_differences all = {0};
   const ag_status status = compare_defenses(page, &all);
   if (page->sheet.status == AG_OK) page->sheet.status = status;
-  ag_page_differences(page, &all);
+  ag_page_differences(page, &all, ROWS_SHOWN);
   ag_differences_clear(&all);
 }
