@@ -249,6 +249,35 @@ const char *ag_gate_verdict_text(ag_gate_verdict verdict);
  *  more of more + less differences one way, where either way is as likely. */
 double ag_sign_test(size_t more, size_t less);
 
+/* ---- two defenses on the same images ------------------------------------------------------- */
+
+/* Images by who has them right, clean and under attack. */
+typedef struct ag_pairs {
+  size_t both, first, second, neither; /* a, b, c, d of the literature; b and c: one alone */
+} ag_pairs;
+
+/** Counts the images that are in both, found by their index, which ascends in each. pairs:
+ *  overwritten. False where an image has two labels: then they are not of the same test set. */
+bool ag_pair_outcomes(const ag_outcome *first, size_t first_count, const ag_outcome *second,
+                      size_t second_count, ag_pairs *pairs);
+
+/** The interval at 95 % of p2 - p1 = (c - b) / n, p1 = (a + b) / n and p2 = (a + c) / n being
+ * shares of the same n images: Newcombe 1998 (Statistics in Medicine 17, 2635-2650), method 10, low
+ * = p2 - p1 - sqrt(r^2 - 2 phi r s + s^2), r = p2 - l2, s = u1 - p1 high = p2 - p1 + sqrt(r^2 - 2
+ * phi r s + s^2), r = u2 - p2, s = p1 - l1 with Wilson's intervals [l, u] of both, and phi = (ad -
+ * bc) / sqrt((a+b)(c+d)(a+c)(b+d)), in which a numerator over 0 comes nearer to it by n / 2, and 0
+ * where the root is. n = 0 gives [-1, 1]. */
+ag_interval ag_paired_interval(const ag_pairs *pairs);
+
+/** McNemar's test (1947), exact and two-sided: min(1, 2 P(X >= max(b, c))), X binomial of b + c and
+ *  1/2; 1 where b = c. */
+double ag_mcnemar_test(const ag_pairs *pairs);
+
+/** Holm's correction (1979) for `count` tests: with p(1) <= p(2) <= ..., the i-th becomes the
+ * largest of min(1, (count - j + 1) p(j)) over j <= i. None may be NaN. adjusted: overwritten;
+ * another array. Fails with AG_OUT_OF_MEMORY. */
+ag_status ag_holm_adjust(size_t count, const double *probabilities, double *adjusted);
+
 /* ---- while a network is trained ----------------------------------------------------------- */
 
 /* PGD of ten steps of 2.5 epsilon / 10 from a random start, on validation images; a network with

@@ -102,11 +102,12 @@ void ag_settle(ag_attack_call *call, uint32_t step, float margin)
   settling all = lay_out(call);
   float times = 1;
   gather(call, &all);
-  for (size_t i = 0; i < LENGTHS && all.count > 0 && !ag_interrupted(); ++i, times *= LONGER) {
+  for (size_t i = 0; i < LENGTHS && all.count > 0 && !ag_interrupted(); ++i) {
     stretch(call, &all, times);
     for (size_t k = 0; k < CALLS; ++k)
       ask(call, &all, step++);
     take_fallen(call, &all, margin);
+    times *= LONGER;
   }
   for (size_t i = 0; i < all.count; ++i) {
     const size_t first = all.place[i] * all.floats;

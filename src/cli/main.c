@@ -27,7 +27,7 @@ static const char documentation[] =
     "  plan JOB.yaml     what a job comes to, and how long it takes; runs nothing\n"
     "  submit JOB.yaml   plan a job for Slurm, write its batch script, and call sbatch\n"
     "  status DIR        how far the job in a result folder is\n"
-    "  report DIR        a page with tables and figures of a result folder\n"
+    "  report DIR...     a page with tables and figures of a result folder, or of several\n"
     "  export DIR --csv  the tables of a result folder for programs that read no HDF5\n"
     "  verify DIR DIR    whether two result folders hold the same, bit for bit\n"
     "  merge DIR...      join the result folders of parts of a job\n"

@@ -72,7 +72,7 @@ static ag_status append_dataset(const changes *out, const ag_job_pair *pair)
   return ag_text_append(out->text, "%sthe dataset has other images", before > 0 ? ", " : "");
 }
 
-static const char *augmentation_text(unsigned augmentation)
+const char *ag_augmentation_text(unsigned augmentation)
 {
   static const char *const texts[] = {
       [0] = "[]",
@@ -90,8 +90,8 @@ static ag_status append_training(const changes *out, const ag_training *was, con
   AG_TRY(append_entry(out, "training.optimizer.", &was->optimizer, &now->optimizer, NULL));
   AG_TRY(append_entry(out, "training.schedule.", &was->schedule, &now->schedule, NULL));
   if (was->augmentation != now->augmentation) {
-    AG_TRY(append_change(out, "training.", "augmentation", augmentation_text(was->augmentation),
-                         augmentation_text(now->augmentation)));
+    AG_TRY(append_change(out, "training.", "augmentation", ag_augmentation_text(was->augmentation),
+                         ag_augmentation_text(now->augmentation)));
   }
 cleanup:
   return status;

@@ -18,6 +18,9 @@ ag_status ag_difference_of_models(const ag_job_pair *pair, ag_text *text);
 /** The same for points of the same model. */
 ag_status ag_difference_of_points(const ag_job_pair *pair, ag_text *text);
 
+/** The set of ag_augmentation as a job writes it: "[flip, crop]". */
+const char *ag_augmentation_text(unsigned augmentation);
+
 /** How two jobs differ beside name, `run:`, seeds, defenses, attacks and epsilons: "training.epochs
  *  is 12 in results/a and 13 in results/b", by their places. Nothing where they agree. */
 ag_status ag_difference_of_jobs(const ag_job *one, const ag_job *other, const char *const places[2],

@@ -1,5 +1,6 @@
 /* Accuracy against epsilon: a panel an attack, a curve a defense with the band of its interval, on
- * a logarithmic and on a linear scale (figures 4 to 7 of the paper). */
+ * a logarithmic and on a linear scale (figures 4 to 7 of the paper). The curves of a panel may be
+ * of several result files. */
 #include "report/page.h"
 
 #include <math.h>
@@ -7,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A panel: an attack, and the defenses first .. first + count - 1. */
+/* A part of a panel: the curves first .. first + count - 1 of all. */
 typedef struct accuracy_panel {
-  size_t attack, first, count;
+  const ag_curve *curves; /* [all] */
+  size_t number, all, first, count;
   bool logarithmic;
-  double least, most; /* epsilons over 0, of the whole grid */
+  double least, most; /* epsilons over 0, of the whole grids */
 } accuracy_panel;
 
 /* ---- order ------------------------------------------------------------------------------------
@@ -29,15 +31,23 @@ static int compare_placed(const void *a, const void *b)
   return (x->epsilon > y->epsilon) - (x->epsilon < y->epsilon);
 }
 
-/* The grid's epsilons from the least to the most; those that are no numbers are left out. */
-static ag_status sort_epsilons(const ag_results *results, placed **sorted, size_t *count)
+/* The epsilons of all grids that the curves are of, from the least to the most; those that are no
+ * numbers are left out. */
+static ag_status sort_epsilons(const ag_curve *curves, size_t curve_count, placed **sorted,
+                               size_t *count)
 {
-  const ag_status status = ag_allocate(results->epsilon_count, sizeof **sorted, sorted);
+  size_t all = 0;
+  for (size_t i = 0; i < curve_count; ++i)
+    all += curves[i].from->results.epsilon_count;
+  const ag_status status = ag_allocate(all, sizeof **sorted, sorted);
   *count = 0;
   if (status != AG_OK) return status;
-  for (size_t e = 0; e < results->epsilon_count; ++e) {
-    if (!isfinite(results->epsilons[e]) || results->epsilons[e] < 0) continue;
-    (*sorted)[(*count)++] = (placed){results->epsilons[e], e};
+  for (size_t i = 0; i < curve_count; ++i) {
+    const ag_results *results = &curves[i].from->results;
+    for (size_t e = 0; e < results->epsilon_count; ++e) {
+      if (!isfinite(results->epsilons[e]) || results->epsilons[e] < 0) continue;
+      (*sorted)[(*count)++] = (placed){results->epsilons[e], e};
+    }
   }
   qsort(*sorted, *count, sizeof **sorted, compare_placed);
   return AG_OK;
@@ -56,19 +66,18 @@ static void put_row(ag_figure *figure, double epsilon, const ag_cell *cell, bool
 }
 
 /* A curve: a block of rows; an empty line where a point is missing parts it. */
-static ag_status put_curve(const ag_page *page, const accuracy_panel *panel, size_t defense,
-                           ag_figure *figure)
+static ag_status put_curve(const ag_curve *curve, bool logarithmic, ag_figure *figure)
 {
   ag_status status = AG_OK;
   placed *sorted = NULL;
   ag_cell *cells = NULL;
   size_t count = 0;
   bool any = false;
-  AG_TRY(sort_epsilons(&page->results, &sorted, &count));
+  AG_TRY(sort_epsilons(curve, 1, &sorted, &count));
   AG_TRY(ag_allocate(count, sizeof *cells, &cells));
   for (size_t i = 0; i < count; ++i) {
-    cells[i] = ag_page_cell(page, defense, panel->attack, sorted[i].place);
-    if (panel->logarithmic && !(sorted[i].epsilon > 0)) cells[i].robust = (double)NAN;
+    cells[i] = ag_page_cell(curve->from, curve->defense, curve->attack, sorted[i].place);
+    if (logarithmic && !(sorted[i].epsilon > 0)) cells[i].robust = (double)NAN;
   }
   for (size_t i = 0; i < count; ++i) {
     const bool before = i > 0 && !isnan(cells[i - 1].robust);
@@ -88,7 +97,7 @@ cleanup:
  * ---------------------------------------------------------------------------------------- */
 
 /* Epsilons as the job writes them, as far as they have room. */
-static ag_status put_ticks(const ag_page *page, const accuracy_panel *panel, ag_sheet *script)
+static ag_status put_ticks(const accuracy_panel *panel, ag_sheet *script)
 {
   ag_status status = AG_OK;
   placed *sorted = NULL;
@@ -96,7 +105,7 @@ static ag_status put_ticks(const ag_page *page, const accuracy_panel *panel, ag_
   double last = 0;
   size_t last_length = 0;
   const double width = log(1.5625 * panel->most / panel->least);
-  AG_TRY(sort_epsilons(&page->results, &sorted, &count));
+  AG_TRY(sort_epsilons(panel->curves, panel->all, &sorted, &count));
   ag_sheet_put(script, "set logscale x\nset xtics (");
   for (size_t i = 0; i < count; ++i) {
     char text[AG_NUMBER_SIZE];
@@ -116,13 +125,19 @@ cleanup:
   return status;
 }
 
-static void put_labels(const ag_page *page, const accuracy_panel *panel, ag_sheet *script)
+static const char *attack_name(const accuracy_panel *panel)
+{
+  return panel->curves->from->results.attacks[panel->curves->attack];
+}
+
+static void put_labels(const accuracy_panel *panel, ag_sheet *script)
 {
   enum { TITLE = 40 };
-  const char *norm = ag_page_norm(page, panel->attack);
-  const bool certified = ag_page_certifies(page, panel->attack);
+  const ag_curve *curve = panel->curves;
+  const char *norm = ag_page_norm(curve->from, curve->attack);
+  const bool certified = ag_page_certifies(curve->from, curve->attack);
   ag_sheet_put(script, "set title '%s ' . ", certified ? "Certified by" : "Under");
-  ag_sheet_gnuplot(script, page->results.attacks[panel->attack], TITLE);
+  ag_sheet_gnuplot(script, attack_name(panel), TITLE);
   ag_sheet_put(script, "\nset xlabel '%s%s%s, pixels in [0, 1]%s' offset 0,0.3\n",
                certified ? "radius" : "epsilon", norm[0] == '\0' ? "" : " in ", norm,
                panel->logarithmic ? ", logarithmic" : "");
@@ -131,23 +146,24 @@ static void put_labels(const ag_page *page, const accuracy_panel *panel, ag_shee
 }
 
 /* "" of a curve that has a point; else why it has none. */
-static const char *why_missing(const ag_page *page, const accuracy_panel *panel, size_t curve)
+static const char *why_missing(const ag_curve *curve, bool logarithmic)
 {
+  const ag_results *results = &curve->from->results;
   const char *why = "missing";
-  for (size_t e = 0; e < page->results.epsilon_count; ++e) {
-    const ag_cell cell = ag_page_cell(page, panel->first + curve, panel->attack, e);
-    if (panel->logarithmic && !(page->results.epsilons[e] > 0)) continue;
+  for (size_t e = 0; e < results->epsilon_count; ++e) {
+    const ag_cell cell = ag_page_cell(curve->from, curve->defense, curve->attack, e);
+    if (logarithmic && !(results->epsilons[e] > 0)) continue;
     if (cell.done > 0) return "";
     if (cell.failed > 0) why = "failed";
   }
   return why;
 }
 
-static void put_plot(const ag_page *page, const accuracy_panel *panel, const ag_figure *figure,
-                     ag_sheet *script)
+static void put_plot(const accuracy_panel *panel, const ag_figure *figure, ag_sheet *script)
 {
   const char *name = figure->name;
   for (size_t i = 0; i < panel->count; ++i) {
+    const ag_curve *curve = &panel->curves[panel->first + i];
     const char *color = ag_figure_color(panel->first + i);
     ag_sheet_put(script,
                  "%s'%s.dat' index %zu using 1:3:4 with filledcurves fillstyle transparent solid"
@@ -161,8 +177,8 @@ static void put_plot(const ag_page *page, const accuracy_panel *panel, const ag_
                  "  '%s.dat' index %zu using 1:2 with linespoints pointtype %u pointsize 0.7"
                  " linewidth 2 linecolor rgb '%s' title ",
                  name, i, ag_figure_point(panel->first + i), color);
-    ag_sheet_gnuplot(script, page->results.defenses[panel->first + i], AG_FIGURE_LABEL);
-    const char *why = why_missing(page, panel, i);
+    ag_sheet_gnuplot(script, curve->label, curve->characters);
+    const char *why = why_missing(curve, panel->logarithmic);
     if (why[0] != '\0') ag_sheet_put(script, " . ' (%s)'", why);
     ag_sheet_put(script, "%s\n", i + 1 < panel->count ? ", \\" : "");
   }
@@ -171,21 +187,19 @@ static void put_plot(const ag_page *page, const accuracy_panel *panel, const ag_
 /* ---- panels
  * --------------------------------------------------------------------------------------- */
 
-static size_t longest_name(const ag_results *results)
+static size_t longest_label(const accuracy_panel *panel)
 {
   size_t longest = 0;
-  for (size_t d = 0; d < results->defense_count; ++d) {
-    const size_t length = strlen(results->defenses[d]);
-    if (length > longest) longest = length;
-  }
+  for (size_t i = 0; i < panel->all; ++i)
+    longest = ag_maximum(longest, strlen(panel->curves[i].label));
   return longest;
 }
 
-static void put_words(const ag_page *page, const accuracy_panel *panel, ag_figure *figure)
+static void put_words(const accuracy_panel *panel, ag_figure *figure)
 {
   enum { NAME = 64 };
-  const char *name = page->results.attacks[panel->attack];
-  const bool certified = ag_page_certifies(page, panel->attack);
+  const char *name = attack_name(panel);
+  const bool certified = ag_page_certifies(panel->curves->from, panel->curves->attack);
   ag_sheet_put(
       &figure->words,
       "%s in percent of all images %s %.*s against %s on a %s scale, a curve a defense with"
@@ -201,14 +215,12 @@ static ag_status write_panel(ag_page *page, const accuracy_panel *panel)
   ag_figure figure;
   char slug[AG_SLUG_SIZE];
   char part[AG_NUMBER_SIZE] = "";
-  ag_slug(page->results.attacks[panel->attack], slug);
-  if (page->results.defense_count > AG_CURVES_MAXIMUM) {
-    snprintf(part, sizeof part, "-part%zu",
-             panel->first / ag_figure_curves(page->results.defense_count) + 1);
-  }
+  ag_slug(attack_name(panel), slug);
+  if (panel->all > AG_CURVES_MAXIMUM)
+    snprintf(part, sizeof part, "-part%zu", panel->first / ag_figure_curves(panel->all) + 1);
   ag_figure_start(&figure, panel->logarithmic ? AG_FIGURE_LOGARITHMIC : AG_FIGURE_LINEAR,
-                  panel->count, longest_name(&page->results), "accuracy-%zu%s%s%s-%s",
-                  panel->attack + 1, slug[0] == '\0' ? "" : "-", slug, part,
+                  panel->count, longest_label(panel), "accuracy-%zu%s%s%s-%s", panel->number,
+                  slug[0] == '\0' ? "" : "-", slug, part,
                   panel->logarithmic ? "logarithmic" : "linear");
   for (size_t i = 0; i < panel->count; ++i) {
     /* A block without a row would shift those behind it: one that is never drawn keeps its place.
@@ -217,50 +229,72 @@ static ag_status write_panel(ag_page *page, const accuracy_panel *panel)
                  "%s# defense %zu: epsilon, accuracy %%, low %%, high %%, alone\n"
                  "NaN NaN NaN NaN 0\n\n",
                  i > 0 ? "\n\n" : "", panel->first + i + 1);
-    AG_TRY(put_curve(page, panel, panel->first + i, &figure));
+    AG_TRY(put_curve(&panel->curves[panel->first + i], panel->logarithmic, &figure));
   }
-  put_labels(page, panel, &figure.script);
+  put_labels(panel, &figure.script);
   if (panel->logarithmic) {
-    AG_TRY(put_ticks(page, panel, &figure.script));
+    AG_TRY(put_ticks(panel, &figure.script));
   } else {
     ag_sheet_put(&figure.script, "set xrange [0:%.9g]\n", 1.04 * panel->most);
   }
-  put_plot(page, panel, &figure, &figure.script);
-  put_words(page, panel, &figure);
+  put_plot(panel, &figure, &figure.script);
+  put_words(panel, &figure);
 cleanup:
   return status == AG_OK ? ag_figure_finish(&page->figures, &figure, page->folder) : status;
 }
 
 /* Whether a panel has anything to show. */
-static bool has_points(const ag_page *page, const accuracy_panel *panel)
+static bool has_points(const accuracy_panel *panel)
 {
   for (size_t i = 0; i < panel->count; ++i) {
-    if (why_missing(page, panel, i)[0] == '\0') return true;
+    if (why_missing(&panel->curves[panel->first + i], panel->logarithmic)[0] == '\0') return true;
   }
   return false;
+}
+
+static void find_range(accuracy_panel *panel)
+{
+  panel->least = INFINITY;
+  for (size_t i = 0; i < panel->all; ++i) {
+    const ag_results *results = &panel->curves[i].from->results;
+    for (size_t e = 0; e < results->epsilon_count; ++e) {
+      if (!isfinite(results->epsilons[e]) || !(results->epsilons[e] > 0)) continue;
+      panel->least = fmin(panel->least, results->epsilons[e]);
+      panel->most = fmax(panel->most, results->epsilons[e]);
+    }
+  }
+}
+
+ag_status ag_page_draw_panel(ag_page *page, size_t number, const ag_curve *curves, size_t count)
+{
+  ag_status status = AG_OK;
+  const size_t together = ag_figure_curves(count);
+  accuracy_panel panel = {.curves = curves, .number = number, .all = count};
+  find_range(&panel);
+  if (panel.most == 0) return AG_OK; /* nothing but epsilon 0: the tables say it */
+  for (panel.first = 0; panel.first < count; panel.first += together) {
+    panel.count = ag_minimum(together, count - panel.first);
+    for (int linear = 0; linear < 2; ++linear) {
+      panel.logarithmic = linear == 0;
+      if (has_points(&panel)) AG_TRY(write_panel(page, &panel));
+    }
+  }
+cleanup:
+  return status;
 }
 
 ag_status ag_page_draw_accuracy(ag_page *page)
 {
   ag_status status = AG_OK;
   const ag_results *results = &page->results;
-  const size_t together = ag_figure_curves(results->defense_count);
-  accuracy_panel panel = {.least = INFINITY};
-  for (size_t e = 0; e < results->epsilon_count; ++e) {
-    if (!isfinite(results->epsilons[e]) || !(results->epsilons[e] > 0)) continue;
-    panel.least = fmin(panel.least, results->epsilons[e]);
-    panel.most = fmax(panel.most, results->epsilons[e]);
-  }
-  if (panel.most == 0) return AG_OK; /* nothing but epsilon 0: the tables say it */
-  for (panel.attack = 0; panel.attack < results->attack_count; ++panel.attack) {
-    for (panel.first = 0; panel.first < results->defense_count; panel.first += together) {
-      panel.count = ag_minimum(together, results->defense_count - panel.first);
-      for (int linear = 0; linear < 2; ++linear) {
-        panel.logarithmic = linear == 0;
-        if (has_points(page, &panel)) AG_TRY(write_panel(page, &panel));
-      }
-    }
+  ag_curve *curves = NULL;
+  AG_TRY(ag_allocate(results->defense_count, sizeof *curves, &curves));
+  for (size_t a = 0; a < results->attack_count; ++a) {
+    for (size_t d = 0; d < results->defense_count; ++d)
+      curves[d] = (ag_curve){page, d, a, results->defenses[d], AG_FIGURE_LABEL};
+    AG_TRY(ag_page_draw_panel(page, a + 1, curves, results->defense_count));
   }
 cleanup:
+  ag_release(&curves);
   return status;
 }

@@ -176,19 +176,20 @@ static ag_status widen(ag_page *page, const ag_read_point *point, latent_view *v
 /* A point's attacked images, and before those of the first point the clean ones, which are the same
  * whatever the attack is. */
 static ag_status draw_point(ag_page *page, const ag_read_point *point, bool first,
-                            latent_view *view)
+                            const latent_view *range)
 {
   ag_status status = AG_OK;
   ag_read_latent latent;
+  latent_view view = *range;
   AG_TRY(ag_results_latent(&page->results, point->key, &latent));
   if (latent.count == 0) goto cleanup;
-  view->point = point;
-  view->latent = &latent;
-  view->classes = count_classes(&latent);
+  view.point = point;
+  view.latent = &latent;
+  view.classes = count_classes(&latent);
   for (size_t attacked = first ? 0 : 1; attacked < 2; ++attacked) {
-    view->attacked = attacked == 1;
-    view->places = view->attacked ? latent.attacked : latent.clean;
-    AG_TRY(draw_view(page, view));
+    view.attacked = attacked == 1;
+    view.places = view.attacked ? latent.attacked : latent.clean;
+    AG_TRY(draw_view(page, &view));
   }
 cleanup:
   ag_read_latent_clear(&latent);

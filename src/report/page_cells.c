@@ -50,32 +50,54 @@ void ag_page_count(const ag_page *page, size_t counts[3])
   }
 }
 
-/* NULL where this version cannot read the job. */
-static const ag_entry *attack_entry(const ag_page *page, size_t attack)
+static const ag_entry *find_entry(const ag_entry *entries, size_t count, const char *name)
 {
-  const ag_job *job = page->job;
-  for (size_t i = 0; job != NULL && i < job->attack_count; ++i) {
-    if (strcmp(job->attacks[i].name, page->results.attacks[attack]) == 0) return &job->attacks[i];
+  for (size_t i = 0; i < count; ++i) {
+    if (strcmp(entries[i].name, name) == 0) return &entries[i];
   }
   return NULL;
 }
 
+const ag_entry *ag_page_attack(const ag_page *page, size_t attack)
+{
+  const ag_job *job = page->job;
+  if (job == NULL) return NULL;
+  return find_entry(job->attacks, job->attack_count, page->results.attacks[attack]);
+}
+
+const ag_entry *ag_page_defense(const ag_page *page, size_t defense)
+{
+  const ag_job *job = page->job;
+  if (job == NULL) return NULL;
+  return find_entry(job->defenses, job->defense_count, page->results.defenses[defense]);
+}
+
+size_t ag_page_undefended(const ag_page *page)
+{
+  for (size_t d = 0; d < page->results.defense_count; ++d) {
+    const ag_entry *entry = ag_page_defense(page, d);
+    const char *kind = entry == NULL ? page->results.defenses[d] : entry->kind->name;
+    if (strcmp(kind, "none") == 0) return d;
+  }
+  return 0;
+}
+
 const char *ag_page_norm(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   if (entry == NULL) return "";
   return ag_attack_norm(entry) == AG_NORM_L2 ? "L2" : "Linf";
 }
 
 bool ag_page_takes_epsilon(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   return entry == NULL || ag_attack_takes_epsilon(entry);
 }
 
 bool ag_page_certifies(const ag_page *page, size_t attack)
 {
-  const ag_entry *entry = attack_entry(page, attack);
+  const ag_entry *entry = ag_page_attack(page, attack);
   return entry != NULL && ag_attack_of(entry)->finds == AG_FINDS_RADIUS;
 }
 

@@ -7,7 +7,7 @@
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
-static void tile(ag_page *page, const char *label, const char *value, const char *more)
+void ag_page_tile(ag_page *page, const char *label, const char *value, const char *more)
 {
   ag_sheet_put(&page->sheet, "<div class=\"tile\"><span class=\"label\">%s</span>", label);
   ag_sheet_put(&page->sheet,
@@ -30,7 +30,7 @@ static void points_tile(ag_page *page)
   } else {
     snprintf(more, sizeof more, "%zu failed, %zu missing", counts[1], counts[2]);
   }
-  tile(page, "Points done", value, more);
+  ag_page_tile(page, "Points done", value, more);
 }
 
 /* Of all models that have a point that is done. */
@@ -53,7 +53,7 @@ static void clean_tile(ag_page *page)
     if (most - least >= 0.005) snprintf(value, sizeof value, "%.2f&ndash;%.2f %%", least, most);
     snprintf(more, sizeof more, "of %.0f test images", images);
   }
-  tile(page, "Clean accuracy", value, more);
+  ag_page_tile(page, "Clean accuracy", value, more);
 }
 
 static void gates_tile(ag_page *page)
@@ -71,7 +71,7 @@ static void gates_tile(ag_page *page)
     snprintf(more, sizeof more, "%zu passed, %zu not applicable", passed,
              page->results.gate_count - failed - passed);
   }
-  tile(page, "Sanity gates", value, more);
+  ag_page_tile(page, "Sanity gates", value, more);
 }
 
 static void grid_tile(ag_page *page)
@@ -85,7 +85,7 @@ static void grid_tile(ag_page *page)
            ag_plural(results->defense_count, "", "s"), ag_plural(results->attack_count, "", "s"),
            ag_plural(results->epsilon_count, "", "s"), results->seed_count,
            ag_plural(results->seed_count, "", "s"));
-  tile(page, "Grid", value, more);
+  ag_page_tile(page, "Grid", value, more);
 }
 
 /* ---- the best defense --------------------------------------------------------------------------

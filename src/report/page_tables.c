@@ -63,21 +63,20 @@ void ag_page_short(ag_page *page, int digits, double value)
 /* Which images count. */
 typedef enum images_counted { ALL_IMAGES, CORRECT_IMAGES } images_counted;
 
-static void pivot_head(ag_page *page)
+void ag_page_accuracy_head(ag_page *page, const double *epsilons, size_t count)
 {
-  const ag_results *results = &page->results;
   ag_sheet_put(
       &page->sheet,
       "<thead><tr class=\"group\"><th colspan=\"3\"></th><th colspan=\"%zu\">accuracy in %%"
       " at epsilon</th></tr><tr>\n",
-      results->epsilon_count);
+      count);
   ag_page_heading(page, "defense", NULL, false);
   ag_page_heading(page, "attack", NULL, false);
   ag_page_heading(page, "clean", NULL, true);
-  for (size_t e = 0; e < results->epsilon_count; ++e) {
+  for (size_t e = 0; e < count; ++e) {
     char epsilon[AG_NUMBER_SIZE];
     char copied[2 * AG_NUMBER_SIZE];
-    ag_epsilon_text(results->epsilons[e], epsilon);
+    ag_epsilon_text(epsilons[e], epsilon);
     snprintf(copied, sizeof copied, "epsilon %s", epsilon);
     ag_page_heading(page, epsilon, copied, true);
   }
@@ -110,8 +109,12 @@ static void pivot_cell(ag_page *page, const ag_cell *cell, images_counted counte
   ag_sheet_put(sheet, "</td>");
 }
 
-/* The clean accuracy of a row: of the first epsilon that is done, since it is the same for all. */
-static double clean_of(const ag_page *page, size_t defense, size_t attack)
+void ag_page_accuracy(ag_page *page, const ag_cell *cell)
+{
+  pivot_cell(page, cell, ALL_IMAGES);
+}
+
+double ag_page_clean_accuracy(const ag_page *page, size_t defense, size_t attack)
 {
   for (size_t e = 0; e < page->results.epsilon_count; ++e) {
     const ag_cell cell = ag_page_cell(page, defense, attack, e);
@@ -125,7 +128,7 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
   ag_sheet *sheet = &page->sheet;
   const ag_results *results = &page->results;
   ag_page_table_open(page, title, name);
-  pivot_head(page);
+  ag_page_accuracy_head(page, results->epsilons, results->epsilon_count);
   for (size_t row = 0; row < results->defense_count * results->attack_count; ++row) {
     const size_t defense = row / results->attack_count;
     const size_t attack = row % results->attack_count;
@@ -134,7 +137,7 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
     ag_sheet_put(sheet, "</th><td>");
     ag_page_attack_name(page, attack);
     ag_sheet_put(sheet, "</td>");
-    ag_page_fixed(page, 2, clean_of(page, defense, attack));
+    ag_page_fixed(page, 2, ag_page_clean_accuracy(page, defense, attack));
     for (size_t e = 0; e < results->epsilon_count; ++e) {
       const ag_cell cell = ag_page_cell(page, defense, attack, e);
       pivot_cell(page, &cell, counted);
@@ -147,11 +150,26 @@ static void pivot(ag_page *page, const char *title, const char *name, images_cou
 
 void ag_page_attack_name(ag_page *page, size_t attack)
 {
-  const char *norm = ag_page_norm(page, attack);
+  ag_page_attack_name_of(page, page, attack);
+}
+
+void ag_page_defense_name(ag_page *page, const ag_page *from, size_t defense)
+{
+  if (from->number > 0) {
+    ag_sheet_put(&page->sheet, "%zu ", from->number);
+    ag_sheet_name(&page->sheet, ag_page_job_name(from));
+    ag_sheet_put(&page->sheet, ": ");
+  }
+  ag_sheet_name(&page->sheet, from->results.defenses[defense]);
+}
+
+void ag_page_attack_name_of(ag_page *page, const ag_page *from, size_t attack)
+{
+  const char *norm = ag_page_norm(from, attack);
   bool several = false;
-  for (size_t a = 0; a < page->results.attack_count; ++a)
-    several = several || strcmp(ag_page_norm(page, a), norm) != 0;
-  ag_sheet_name(&page->sheet, page->results.attacks[attack]);
+  for (size_t a = 0; a < from->results.attack_count; ++a)
+    several = several || strcmp(ag_page_norm(from, a), norm) != 0;
+  ag_sheet_name(&page->sheet, from->results.attacks[attack]);
   if (several && norm[0] != '\0') ag_sheet_put(&page->sheet, " <small>in %s</small>", norm);
 }
 
@@ -185,6 +203,7 @@ void ag_page_tables(ag_page *page)
                                             : "");
   ag_page_note_certified(page);
   ag_sheet_put(&page->sheet, "</p>\n");
+  ag_page_paired(page);
   ag_page_draws(page);
   ag_page_points(page);
   ag_sheet_put(&page->sheet, "</section>\n");

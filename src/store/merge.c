@@ -4,7 +4,6 @@
 #include "store/folder.h"
 #include "store/match.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,24 +11,6 @@
 #include <unistd.h>
 
 /* ---- the sources ---------------------------------------------------------------------------- */
-
-/* Two names of one folder would wait for each other's lock, and say nothing of use. */
-static ag_status check_twins(const char *const *folders, size_t count)
-{
-  for (size_t i = 0; i < count; ++i) {
-    struct stat one;
-    if (stat(folders[i], &one) != 0) continue; /* which is said when it is opened */
-    for (size_t k = 0; k < i; ++k) {
-      struct stat other;
-      if (stat(folders[k], &other) != 0 || one.st_ino != other.st_ino ||
-          one.st_dev != other.st_dev) {
-        continue;
-      }
-      return ag_fail(AG_INVALID_ARGUMENT, "%s and %s are the same folder", folders[k], folders[i]);
-    }
-  }
-  return AG_OK;
-}
 
 /* Keeps runs out for as long as it is read. Where nobody can write, there is nothing to keep out.
  */
@@ -47,7 +28,7 @@ static ag_status lock_source(ag_merge_source *source)
 static ag_status open_sources(ag_merging *all, const char *const *folders)
 {
   ag_status status = AG_OK;
-  AG_TRY(check_twins(folders, all->count));
+  AG_TRY(ag_folders_check_apart(folders, all->count));
   AG_TRY(ag_allocate(all->count, sizeof *all->sources, &all->sources));
   for (size_t i = 0; i < all->count; ++i) {
     ag_merge_source *source = &all->sources[i];
@@ -140,32 +121,6 @@ static void finish(ag_merging *all)
 
 /* ---- the new folder ----------------------------------------------------------------------- */
 
-static bool is_empty(DIR *entries)
-{
-  for (const struct dirent *entry = NULL; (entry = readdir(entries)) != NULL;) {
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) return false;
-  }
-  return true;
-}
-
-/* What is there stays there: a result folder too, since it may hold what no source has. */
-static ag_status check_output(const char *output)
-{
-  char job[AG_PATH_SIZE];
-  DIR *entries = opendir(output);
-  if (entries == NULL && errno == ENOENT) return AG_OK;
-  if (entries == NULL) {
-    return ag_fail(AG_INVALID_ARGUMENT, "cannot write the folder %s: %s", output, strerror(errno));
-  }
-  const bool empty = is_empty(entries);
-  closedir(entries);
-  if (empty) return AG_OK;
-  const ag_status status = ag_path_join(job, sizeof job, "%s/job.yaml", output);
-  if (status != AG_OK) return status;
-  return ag_fail(AG_INVALID_ARGUMENT, "%s %s; expected a new or an empty folder", output,
-                 ag_file_exists(job) ? "is a result folder already" : "is not empty");
-}
-
 /* A new folder beside the output, with the permissions of any other. */
 static ag_status create_beside(const char *output, char folder[AG_PATH_SIZE])
 {
@@ -225,7 +180,7 @@ ag_status ag_merge(const char *const *folders, size_t count, const char *output)
   AG_TRY(ag_path_join(path, sizeof path, "%s", output));
   for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; --end)
     path[end - 1] = '\0';
-  AG_TRY(check_output(path));
+  AG_TRY(ag_folder_check_output(path, NULL));
   AG_TRY(read_sources(&all, folders));
   AG_TRY(write_output(&all, path));
 cleanup:

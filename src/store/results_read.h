@@ -127,6 +127,12 @@ typedef struct ag_read_latent {
 ag_status ag_results_latent(ag_results *results, const char *key, ag_read_latent *latent);
 void ag_read_latent_clear(ag_read_latent *latent);
 
+/** The images of a point, those of /samples/KEY: index, label, clean_prediction and prediction
+ * alone. *outcomes: by ascending index; owned by the caller, freed by ag_release; NULL, and *count
+ * 0, where there are none, or none that make sense. */
+ag_status ag_results_samples(const ag_results *results, const char *key, ag_outcome **outcomes,
+                             size_t *count);
+
 /** The numbers of attributes of the group part/KEY; NaN where they are not there. */
 ag_status ag_results_numbers(const ag_results *results, const char *part, const char *key,
                              const char *const *names, size_t count, double *numbers);

@@ -1,5 +1,5 @@
-/* What a result file keeps of a point besides its row, under the point's key: pictures, points of a
- * latent space, distances, draws. All of it may be missing. */
+/* What a result file keeps of a point besides its row, under the point's key: its images' outcomes,
+ * pictures, points of a latent space, distances, draws. All of it may be missing. */
 #include "store/results_read.h"
 
 #include <math.h>
@@ -109,6 +109,69 @@ ag_status ag_results_examples(const ag_results *results, const char *key,
   *examples = (ag_read_examples){0};
   ag_status status = open_group(results, "examples", key, &group);
   if (status == AG_OK && group >= 0) status = read_examples(group, examples);
+  ag_hdf5_close(&group, &status);
+  return status;
+}
+
+/* ---- outcomes ---------------------------------------------------------------------------------
+ */
+
+/* The columns of /samples/KEY that are read, and what may stand there. */
+enum { INDEX, LABEL, CLEAN_PREDICTION, PREDICTION, SAMPLE_COLUMNS };
+static const struct {
+  const char *name;
+  float most; /* beyond it a float has not the digits, or a class no name */
+} sample_columns[] = {
+    {"index", 16777215}, {"label", 255}, {"clean_prediction", 255}, {"prediction", 255}};
+
+/* Whether they are images in order. */
+static bool take_samples(float *const *columns, size_t count, ag_outcome *outcomes)
+{
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < SAMPLE_COLUMNS; ++k) {
+      const float value = columns[k][i];
+      if (!(value >= 0 && value <= sample_columns[k].most) || value != floorf(value)) return false;
+    }
+    outcomes[i] = (ag_outcome){.index = (uint32_t)columns[INDEX][i],
+                               .label = (uint8_t)columns[LABEL][i],
+                               .clean_prediction = (uint8_t)columns[CLEAN_PREDICTION][i],
+                               .prediction = (uint8_t)columns[PREDICTION][i]};
+    if (i > 0 && outcomes[i].index <= outcomes[i - 1].index) return false;
+  }
+  return true;
+}
+
+static ag_status read_samples(hid_t group, ag_outcome **outcomes, size_t *count)
+{
+  ag_status status = AG_OK;
+  float *columns[SAMPLE_COLUMNS] = {NULL};
+  size_t side = 0;
+  bool whole = true;
+  for (size_t k = 0; k < SAMPLE_COLUMNS && whole; ++k) {
+    if (k == 0) AG_TRY(ag_read_array(group, sample_columns[k].name, 1, &side, &columns[k]));
+    if (k > 0) AG_TRY(read_like(group, sample_columns[k].name, 1, &side, &columns[k]));
+    whole = columns[k] != NULL;
+  }
+  if (!whole) goto cleanup;
+  AG_TRY(ag_allocate(side, sizeof **outcomes, outcomes));
+  *count = side;
+  if (take_samples(columns, side, *outcomes)) goto cleanup;
+  ag_release(outcomes);
+  *count = 0;
+cleanup:
+  for (size_t k = 0; k < SAMPLE_COLUMNS; ++k)
+    ag_release(&columns[k]);
+  return status;
+}
+
+ag_status ag_results_samples(const ag_results *results, const char *key, ag_outcome **outcomes,
+                             size_t *count)
+{
+  hid_t group = H5I_INVALID_HID;
+  *outcomes = NULL;
+  *count = 0;
+  ag_status status = open_group(results, "samples", key, &group);
+  if (status == AG_OK && group >= 0) status = read_samples(group, outcomes, count);
   ag_hdf5_close(&group, &status);
   return status;
 }

@@ -16,7 +16,7 @@ require("h5py", "numpy")
 if not browser.installed():
     print("skipped: no chromium")
     sys.exit(77)
-from support.results_files import add_details, make, some_spans
+from support.results_files import add_details, add_samples, make, some_spans
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "results")
 BROKEN = "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length"
@@ -94,6 +94,23 @@ def reports_are_quiet(program):
             check_quiet(page, program.path(name, "report.html"), ALL)
 
 
+def comparisons_are_quiet(program):
+    folders = {"two": [dict(), dict(defenses=["none", "at-trades", "x" * 60])],
+               "hostile": [dict(defenses=HOSTILE, attacks=HOSTILE[:2], epsilons=[0.1], job=HOSTILE[0]),
+                           dict(defenses=HOSTILE, attacks=HOSTILE[:2], epsilons=[0.1])]}
+    with browser.Browser() as page:
+        for name, sides in folders.items():
+            paths = [program.path(f"{name}-{'long' * 40 * i}{i}") for i in range(len(sides))]
+            for i, (path, how) in enumerate(zip(paths, sides)):
+                make(path, images=50, more=add_samples(turn=i), **how)
+            program.run("report", *paths, "-o", program.path(name))
+            check_quiet(page, program.path(name, "comparison.html"), ALL if name == "two" else TWO)
+        check_scheme(page, program.path("two", "comparison.html"))
+        table = list(csv.DictReader(io.StringIO(copied(page, "differences", "CSV"))))
+        check(len(table) == 24 and all("[" in row["difference"] and "(" in row["p"] for row in table),
+              f"{table}")
+
+
 def copied(page, table, kind):
     """What a click on a table's button would put into the clipboard."""
     return page.run(f"""(() => {{
@@ -141,4 +158,4 @@ def tables_sort_and_copy(program):
         check(not page.said(), f"{page.said()}")
 
 
-main([reports_are_quiet, tables_sort_and_copy])
+main([reports_are_quiet, comparisons_are_quiet, tables_sort_and_copy])

@@ -1,26 +1,22 @@
 #!/usr/bin/env python3
 """check_page.py ADVGRID: the numbers on the page are those of results.h5, whatever state the job is
 in, and no name in the file becomes code."""
-import base64
 import glob
-import hashlib
 import math
 import os
-import re
 import string
 import sys
 import xml.dom.minidom
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.page import Page
+from support.page import Page, check_whole, figures, hostile, percent
 from support.runner import check, job, main, require, rows
 
 require("h5py", "numpy")
 import h5py
 from support.results_files import CORES, add_details, make, some_spans, wilson
 
-SIZE_MAXIMUM = 15 << 20
 GATES = [("epsilon 0 equals clean", "passed", "1 point"),
          ("a black-box attack is not stronger", "not applicable", "no attacks"),
          ("one step is not stronger than many", "failed", "27 of 200 images")]
@@ -29,10 +25,6 @@ GATES = [("epsilon 0 equals clean", "passed", "1 point"),
 def report(program, folder, **how):
     result = program.run("report", folder, **how)
     return Page(os.path.join(folder, "report.html")), result
-
-
-def percent(value):
-    return "" if math.isnan(value) else f"{100 * value:.2f}"
 
 
 def epsilon_text(value):
@@ -103,25 +95,6 @@ def check_best(page, folder):
         check(copy == want, f"{attack}, {epsilon}: '{copy}', expected '{want}'")
         told = f"not told apart from {close} other" in print
         check(told == (close > 0 and alike < len(there)), f"{attack}, {epsilon}: {print}, {close}")
-
-
-def check_whole(page, folder):
-    """What every page must be."""
-    check(len(page.source) < SIZE_MAXIMUM, f"{folder}: {len(page.source)} bytes")
-    check(not re.search(r"\bnan\b", page.text, re.IGNORECASE), f"{folder}: a NaN is shown")
-    check(page.elements["script"] == 1, f"{folder}: {page.elements}")
-    digest = base64.b64encode(hashlib.sha256(page.scripts[0].encode()).digest()).decode()
-    check(f"script-src 'sha256-{digest}'" in page.policy, f"{folder}: {page.policy}")
-    check(not [name for name in page.attributes if name.startswith("on")], f"{page.attributes}")
-    check(all(source.startswith("data:image/") for _, source in page.figures), "a picture from afar")
-    for name in "link", "a":
-        check(f"<{name} href=\"http" not in page.source, "a link to a network")
-
-
-def figures(page, kind="svg+xml"):
-    start = f"data:image/{kind};base64,"
-    return [base64.b64decode(source[len(start):]).decode() if kind == "svg+xml" else source
-            for _, source in page.figures if source.startswith(start)]
 
 
 def check_figures(page, folder, count):
@@ -373,15 +346,6 @@ def five_hundred_points(program):
     check("There are more in /examples" in page.text, "examples that are not shown")
     (svg,) = timelines(page)
     check("rank, 5 in a row" in svg and len(svg) < 1 << 20, f"{len(svg)} bytes")
-
-
-def hostile(canary):
-    """Names that would like to be code: HTML, gnuplot's commands, a shell's, paths."""
-    calls = [f"touch {canary}", f"system('touch {canary}')"]
-    return ["<script>alert(1)</script>", f"'; {calls[1]}; '", f"''. {calls[1]} .''", f"`{calls[0]}`",
-            f"$({calls[0]})", f"a\nset output '{canary}'\n", f"x' . {calls[1]} #", f"\" . `{calls[0]}`",
-            "../../../etc/passwd", "x" * 10000, "\\", "\u202e\u05d0\u05d1 \u65e5\u672c \u00e9\U0001f600",
-            "<img src=x onerror=alert(1)>", "</style></script>&quot;", "@macro {/Bold x}_2^3 %s%n"]
 
 
 def names_become_no_code(program):

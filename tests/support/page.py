@@ -1,5 +1,14 @@
-"""Reading report.html: its tables, pictures and scripts, as a parser of HTML sees them."""
+"""Reading report.html: its tables, pictures and scripts, as a parser of HTML sees them; and what every
+page must be."""
+import base64
+import hashlib
+import math
+import re
 from html.parser import HTMLParser
+
+from support.runner import check
+
+SIZE_MAXIMUM = 15 << 20
 
 
 class Table:
@@ -85,3 +94,37 @@ class Page(HTMLParser):
                 self.cell += data
             elif self.cell is not None:
                 self.print += data
+
+
+# ---- what pages have in common ------------------------------------------------------------------
+
+def percent(value):
+    return "" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def check_whole(page, folder):
+    """What every page must be."""
+    check(len(page.source) < SIZE_MAXIMUM, f"{folder}: {len(page.source)} bytes")
+    check(not re.search(r"\bnan\b", page.text, re.IGNORECASE), f"{folder}: a NaN is shown")
+    check(page.elements["script"] == 1, f"{folder}: {page.elements}")
+    digest = base64.b64encode(hashlib.sha256(page.scripts[0].encode()).digest()).decode()
+    check(f"script-src 'sha256-{digest}'" in page.policy, f"{folder}: {page.policy}")
+    check(not [name for name in page.attributes if name.startswith("on")], f"{page.attributes}")
+    check(all(source.startswith("data:image/") for _, source in page.figures), "a picture from afar")
+    for name in "link", "a":
+        check(f"<{name} href=\"http" not in page.source, "a link to a network")
+
+
+def figures(page, kind="svg+xml"):
+    start = f"data:image/{kind};base64,"
+    return [base64.b64decode(source[len(start):]).decode() if kind == "svg+xml" else source
+            for _, source in page.figures if source.startswith(start)]
+
+
+def hostile(canary):
+    """Names that would like to be code: HTML, gnuplot's commands, a shell's, paths."""
+    calls = [f"touch {canary}", f"system('touch {canary}')"]
+    return ["<script>alert(1)</script>", f"'; {calls[1]}; '", f"''. {calls[1]} .''", f"`{calls[0]}`",
+            f"$({calls[0]})", f"a\nset output '{canary}'\n", f"x' . {calls[1]} #", f"\" . `{calls[0]}`",
+            "../../../etc/passwd", "x" * 10000, "\\", "\u202e\u05d0\u05d1 \u65e5\u672c \u00e9\U0001f600",
+            "<img src=x onerror=alert(1)>", "</style></script>&quot;", "@macro {/Bold x}_2^3 %s%n"]

@@ -191,3 +191,23 @@ def add_details(file, rows, examples=4, latent=200, classes=10):
                 mean_clean_distance=1.25, mean_attacked_distance=3.5)
             file.create_group(f"draws/{key}").attrs.update(
                 images=numpy.uint32(row[5]), mean=row[9], low=row[11], high=row[12])
+
+
+def add_samples(first=0, turn=0, digest="a" * 64):
+    """Each row's images, those from `first` on, with as many right as the row says; `turn` and the
+    row's key choose which. digest: of the dataset."""
+    def add(file, rows):
+        file.attrs["dataset_sha256"] = digest
+        for row in rows:
+            images, clean, robust = row[5], row[6], row[7]
+            index = numpy.arange(first, first + images, dtype="u4")
+            draw = numpy.random.default_rng([turn, int(row[0], 16)])
+            hard = index / (first + images) + 0.3 * draw.random(images)
+            place = numpy.argsort(numpy.argsort(hard))  # of an image among all, the easiest first
+            label = (index % 10).astype("u1")
+            wrong = ((index + 1) % 10).astype("u1")
+            for name, values in {"index": index, "label": label,
+                                 "clean_prediction": numpy.where(place < clean, label, wrong),
+                                 "prediction": numpy.where(place < robust, label, wrong)}.items():
+                file[f"samples/{row[0]}/{name}"] = values
+    return add
