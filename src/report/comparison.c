@@ -86,9 +86,9 @@ static ag_status write_page(ag_comparison *all, const char *path)
 {
   ag_text title = {0};
   ag_status status = AG_OK;
-  for (size_t i = 0; i < all->count; ++i) {
-    AG_TRY(ag_text_append(&title, "%s%s", i == 0 ? "" : ", ", ag_page_job_name(&all->sides[i])));
-  }
+  AG_TRY(ag_text_append(&title, "%s", ag_page_job_name(&all->sides[0])));
+  for (size_t i = 1; i < all->count; ++i)
+    AG_TRY(ag_text_append(&title, ", %s", ag_page_job_name(&all->sides[i])));
   title.bytes[ag_utf8_clip(title.bytes, AG_VALUE_SIZE)] = '\0';
   ag_page_open(&all->out, title.bytes);
   ag_comparison_sections(all);

@@ -233,7 +233,7 @@ static ag_status find_arms(ag_comparison *all)
 static ag_status contrast_jobs(ag_comparison *all)
 {
   const ag_job **jobs = NULL;
-  ag_status status = ag_allocate(all->count, sizeof *jobs, &jobs);
+  ag_status status = ag_allocate(all->count, sizeof(const ag_job *), &jobs);
   for (size_t i = 0; i < all->count && status == AG_OK; ++i)
     jobs[i] = all->sides[i].job;
   if (status == AG_OK) status = ag_contrast_jobs(jobs, all->count, &all->contrast);
