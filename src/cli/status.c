@@ -29,7 +29,7 @@ enum { KEY_JSON = 256 }; /* an option without a letter */
 static const struct argp_option options[] = {
     {"all", 'a', NULL, 0, "whole lists, and the sanity gates in full", 0},
     {"watch", 'w', NULL, 0, "again and again, until the job is done", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON object, described in the README", 0},
+    {"json", KEY_JSON, NULL, 0, "one JSON object, described in results/README.md", 0},
     {0},
 };
 

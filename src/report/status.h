@@ -81,7 +81,7 @@ ag_status ag_status_screen(const ag_status_view *view, const ag_screen *screen, 
                            const char *slurm, ag_text *text);
 /** Appends one line: what has changed since the last, for a log. */
 ag_status ag_status_line(const ag_status_view *view, ag_text *text);
-/** Appends one object on one line; its members are in the README. */
+/** Appends one object on one line; its members are in results/README.md. */
 ag_status ag_status_json(const ag_status_view *view, const char *folder, const char *slurm,
                          ag_text *text);
 

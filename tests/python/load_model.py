@@ -1,3 +1,4 @@
+"""A network of advgrid, models/NAME.h5, in PyTorch; needs nothing else of this repository."""
 import h5py, torch
 from torch import nn
 
