@@ -12,6 +12,8 @@ from support.runner import (EPOCH, MODEL, RUN, check, check_same_as_alone, grid,
                             recorded, require, units, wait_until)
 
 require("h5py")
+import h5py
+
 SEEDS = grid(training_images=120, steps=2, more="seeds: [5, 2, 3]")
 
 
@@ -48,12 +50,22 @@ def seeds_alone_and_merged(program):
 
 
 def defenses_alone_and_merged(program):
-    text = grid(training_images=120, steps=2)
+    """With the Lipschitz bounds of the one that has them."""
+    text = grid(training_images=120, steps=2, second="{kind: lipschitz, weight: 0.1}")
     program.write("table.yaml", text)
-    for name in "none", "noisy":
+    for name in "none", "lipschitz":
         run_part(program, "--defense", name)
-    merge(program, parts(program, "table-defense-none", "table-defense-noisy"))
+    folders = parts(program, "table-defense-none", "table-defense-lipschitz")
+    merge(program, folders)
     check_same_as_alone(program, text, "merged")
+    bounds = [lipschitz(program.path(folder)) for folder in (folders[1], "merged")]
+    check(bounds[0] == bounds[1] and list(bounds[0]) == ["lipschitz"], f"{bounds}")
+
+
+def lipschitz(folder):
+    """The rows of /lipschitz, by model."""
+    with h5py.File(os.path.join(folder, "results.h5")) as file:
+        return {name: table[:].tolist() for name, table in file["lipschitz"].items()}
 
 
 def both_at_once(program):

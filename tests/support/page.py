@@ -1,9 +1,12 @@
 """Reading report.html: its tables, pictures and scripts, as a parser of HTML sees them; and what every
 page must be."""
 import base64
+import glob
 import hashlib
 import math
+import os
 import re
+import xml.dom.minidom
 from html.parser import HTMLParser
 
 from support.runner import check
@@ -98,6 +101,11 @@ class Page(HTMLParser):
 
 # ---- what pages have in common ------------------------------------------------------------------
 
+def report(program, folder, **how):
+    result = program.run("report", folder, **how)
+    return Page(os.path.join(folder, "report.html")), result
+
+
 def percent(value):
     return "" if math.isnan(value) else f"{100 * value:.2f}"
 
@@ -119,6 +127,20 @@ def figures(page, kind="svg+xml"):
     start = f"data:image/{kind};base64,"
     return [base64.b64decode(source[len(start):]).decode() if kind == "svg+xml" else source
             for _, source in page.figures if source.startswith(start)]
+
+
+def check_figures(page, folder, count):
+    drawn = figures(page)
+    check(len(drawn) == count, f"{folder}: {len(drawn)} figures, expected {count}")
+    scripts = glob.glob(os.path.join(folder, "figures", "*.gp"))
+    check(len(scripts) == count, f"{folder}: {len(scripts)} scripts, expected {count}")
+    for name in scripts:
+        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("dat", b"#")):
+            with open(f"{name[:-2]}{kind}", "rb") as file:
+                check(file.read(16).startswith(start), f"{name[:-2]}{kind}")
+    for svg in drawn:
+        check("prefers-color-scheme:dark" in svg, "a figure for light screens alone")
+        xml.dom.minidom.parseString(svg)
 
 
 def hostile(canary):
