@@ -126,9 +126,10 @@ void ag_teams_ask(ag_schedule *self, size_t model);
 /** Its members are idle again. */
 void ag_teams_dissolve(ag_schedule *self, ag_schedule_model *model);
 
-/* ---- schedule_orders.c ---- */
+/* ---- schedule_ranks.c ---- */
 
 void ag_ranks_append(ag_schedule *self, ag_rank_list *list, size_t rank);
+void ag_ranks_remove(ag_schedule *self, ag_rank_list *list, size_t rank);
 size_t ag_ranks_take_first(ag_schedule *self, ag_rank_list *list);
 /** Appends all of `from` to `to` and leaves `from` empty. */
 void ag_ranks_splice(ag_schedule *self, ag_rank_list *to, ag_rank_list *from);

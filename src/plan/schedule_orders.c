@@ -4,59 +4,6 @@
 
 #include <assert.h>
 
-/* ---- lists of ranks ---- */
-
-void ag_ranks_append(ag_schedule *self, ag_rank_list *list, size_t rank)
-{
-  self->ranks[rank].previous = list->last;
-  self->ranks[rank].next = AG_NONE;
-  if (list->count == 0) {
-    list->first = rank;
-  } else {
-    self->ranks[list->last].next = rank;
-  }
-  list->last = rank;
-  ++list->count;
-}
-
-static void remove_rank(ag_schedule *self, ag_rank_list *list, size_t rank)
-{
-  const ag_schedule_rank *from = &self->ranks[rank];
-  assert(list->count > 0);
-  if (from->previous == AG_NONE) {
-    list->first = from->next;
-  } else {
-    self->ranks[from->previous].next = from->next;
-  }
-  if (from->next == AG_NONE) {
-    list->last = from->previous;
-  } else {
-    self->ranks[from->next].previous = from->previous;
-  }
-  --list->count;
-}
-
-size_t ag_ranks_take_first(ag_schedule *self, ag_rank_list *list)
-{
-  const size_t rank = list->first;
-  remove_rank(self, list, rank);
-  return rank;
-}
-
-void ag_ranks_splice(ag_schedule *self, ag_rank_list *to, ag_rank_list *from)
-{
-  if (from->count == 0) return;
-  self->ranks[from->first].previous = to->last;
-  if (to->count == 0) {
-    to->first = from->first;
-  } else {
-    self->ranks[to->last].next = from->first;
-  }
-  to->last = from->last;
-  to->count += from->count;
-  *from = (ag_rank_list){AG_NONE, AG_NONE, 0};
-}
-
 /* ---- events ---- */
 
 /* The list of ranks that hold so many parts; NULL where they hold all that a rank may. */
@@ -78,7 +25,7 @@ static ag_part take_back(ag_schedule *self, size_t index, size_t unit, size_t fi
   }
   assert(which < rank->held && "a part from a rank that does not hold it");
   const ag_part part = rank->parts[which];
-  if (rank->held < AG_PARTS_HELD) remove_rank(self, list_of(self, rank->held), index);
+  if (rank->held < AG_PARTS_HELD) ag_ranks_remove(self, list_of(self, rank->held), index);
   --rank->held;
   for (size_t i = which; i < rank->held; ++i)
     rank->parts[i] = rank->parts[i + 1];

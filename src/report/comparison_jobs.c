@@ -6,6 +6,12 @@
 
 enum { PATH = 200, VALUE = 400 };
 
+void ag_comparison_name(ag_comparison *all, const ag_page *side)
+{
+  ag_sheet_put(&all->out.sheet, "%zu ", side->number);
+  ag_sheet_name(&all->out.sheet, ag_page_job_name(side));
+}
+
 /* ---- folders ---------------------------------------------------------------------------------
  */
 

@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void ag_comparison_name(ag_comparison *all, const ag_page *side)
-{
-  ag_sheet_put(&all->out.sheet, "%zu ", side->number);
-  ag_sheet_name(&all->out.sheet, ag_page_job_name(side));
-}
-
 /* ---- head ------------------------------------------------------------------------------------ */
 
 static void put_title(ag_comparison *all)

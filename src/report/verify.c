@@ -8,11 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-ag_text *ag_findings_add(ag_findings *findings, ag_part part)
-{
-  return ++findings->counts[part] == 1 ? &findings->first[part] : NULL;
-}
-
 /* ---- results.h5 ------------------------------------------------------------------------- */
 
 static ag_status open_results(const char *folder, hid_t *file, ag_point_names *points)

@@ -34,7 +34,7 @@ typedef struct ag_read_failure {
 } ag_read_failure;
 
 typedef struct ag_read_rank {
-  double rank, seconds, idle_seconds;
+  double seconds, idle_seconds;
 } ag_read_rank;
 
 /* When a rank did something. Sides are AG_NO_SIDE where the grid does not have them: the work of a
@@ -160,9 +160,10 @@ ag_status ag_read_texts(ag_results *results, const ag_read_table *table, const c
                         const char **out, size_t stride);
 /** Copies bytes as clean text, which `results` owns. */
 ag_status ag_results_keep(ag_results *results, const char *bytes, size_t size, const char **text);
-/** Parts of ag_results_read: all root attributes that are one text or one number; /timeline, when
- *  the grid's sides are known; /training. */
+/** Parts of ag_results_read: all root attributes that are one text or one number; the grid, of
+ * points that are not done; /timeline, when the grid's sides are known; /training. */
 ag_status ag_results_read_attributes(ag_results *results);
+ag_status ag_results_read_grid(ag_results *results);
 ag_status ag_results_read_timeline(ag_results *results);
 ag_status ag_results_read_trainings(ag_results *results);
 
