@@ -120,7 +120,72 @@ def figure23(name):
             markdown(head, lines))
 
 
-MADE = {"table1": table1, "table2": table2, "figure2-3": figure23}
+def accuracies(rows, columns):
+    """A line for each defense and attack: the share of all images in %, at each of the epsilons."""
+    head = ["defense", "attack", "clean"] + [f"{epsilon:g}" for epsilon in columns]
+    lines = []
+    for defense, attack in dict.fromkeys((defense, attack) for defense, attack, _ in rows):
+        own = [rows[defense, attack, epsilon] for epsilon in columns]
+        lines.append([defense, attack, f"{100 * own[0]['clean_accuracy']:.2f}"] +
+                     [f"{100 * row['robust_accuracy']:.2f}" for row in own])
+    return markdown(head, lines)
+
+
+def reach(rows):
+    """How far the intervals of some rows reach, for the sentence above a table without them."""
+    most = max(max(row["ci_high"] - row["robust_accuracy"], row["robust_accuracy"] - row["ci_low"])
+               for row in rows.values())
+    images = next(iter(rows.values()))["images"]
+    return (f"Accuracies in % of {images} images, by epsilon; Wilson's 95 % intervals reach at most "
+            f"{100 * most:.1f} points away.\n\n")
+
+
+def grid(name):
+    rows = read(name)
+    return reach(rows) + accuracies(rows, sorted({epsilon for _, _, epsilon in rows}))
+
+
+def draws(name):
+    """The same, and how much robust accuracy varies between single draws of the noise."""
+    with h5py.File(HERE / name / "results.h5") as file:
+        points = [(row, file["draws"][row["key"]].attrs) for row in file["results"][()]
+                  if row["key"].decode() in file["draws"]]
+        lines = [[row["defense"].decode(), row["attack"].decode(), f"{row['epsilon']:g}",
+                  f"{100 * row['robust_accuracy']:.2f}", f"{100 * one['mean']:.2f}",
+                  f"{100 * one['low']:.2f} to {100 * one['high']:.2f}"]
+                 for row, one in points if round(float(row["epsilon"]), 9) in (0.005, 0.02)]
+    head = ["defense", "attack", "epsilon", "by the mean over draws", "by a single draw", "its interval"]
+    return (grid(name) + "\nThe same accuracies by one draw of the noise, on average, with Student's "
+            "95 % interval over the draws.\n\n" + markdown(head, lines))
+
+
+def latent(name):
+    """Accuracy by nearest neighbours, and how far these are, without an attack and under it."""
+    with h5py.File(HERE / name / "results.h5") as file:
+        lines = []
+        for row in file["results"][()]:
+            far = file["neighbours"][row["key"]].attrs
+            lines.append([row["defense"].decode(), row["attack"].decode(),
+                          percent(row["clean_correct"], row["images"]),
+                          percent(row["robust_correct"], row["images"]),
+                          f"{far['mean_clean_distance']:.2f}", f"{far['mean_attacked_distance']:.2f}"])
+    head = ["defense", "attack", "clean, %", "attacked, %", "distance of the clean image",
+            "of the attacked one"]
+    return ("Accuracy by the nearest of 5 x 10 reference images, with Wilson's 95 % interval, and the "
+            "mean distance from the nearest of them, at epsilon 0.01.\n\n" + markdown(head, lines))
+
+
+def bounds(name):
+    """Accuracies, and the product of each network's bounds."""
+    with h5py.File(HERE / name / "results.h5") as file:
+        product = {model: rows[()]["bound"][0] for model, rows in file["lipschitz"].items()}
+    lines = [[model, f"{value:.3g}"] for model, value in product.items()]
+    return (grid(name) + "\nUpper bounds of what the whole network can stretch in L2, of those that were "
+            "trained to have low ones.\n\n" + markdown(["defense", "bound"], lines))
+
+
+MADE = {"table1": table1, "table2": table2, "figure2-3": figure23, "figure6-7": draws,
+        "figure8": latent, "lipschitz": bounds, "smoothing": grid}
 
 
 def main(check):
