@@ -28,11 +28,11 @@ ag_status ag_report_page(const char *folder, ag_text *trouble);
 /** Writes output/comparison.html, the same kind of page, and output/figures: what is known of the
  *  points that at least two of the folders have, by the name and the settings of their attack,
  * beside each other, from the results.h5 of each. A point is paired, image by image, with that of
- * the first folder that was run on the same images with the same seed: that of the defense of the
- * same name there, or else of the one that defends nothing. output: new, empty, or with such a page
- * in it; nothing is written before all folders are read. count > 1. Fails as ag_report_page does,
- * and with AG_INVALID_ARGUMENT where two of the folders are one, where they share no attack at an
- *  epsilon, or where output is another's or in one of them. */
+ * the first folder before that has one of the same images, epsilon and seed: that of the defense of
+ * the same name there, or else of the one that defends nothing. output: new, empty, or with such a
+ * page in it; nothing is written before all folders are read. count > 1. Fails as ag_report_page
+ * does, and with AG_INVALID_ARGUMENT where two of the folders are one, where they share no attack
+ * at an epsilon, or where output is another's or in one of them. */
 ag_status ag_report_comparison(const char *const *folders, size_t count, const char *output,
                                ag_text *trouble);
 

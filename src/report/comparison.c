@@ -8,6 +8,8 @@
 #include <string.h>
 
 static const char page_name[] = "comparison.html";
+/* What shows that a folder is of such a page: the second alone where it was not finished. */
+static const char *const own[] = {page_name, "figures/list.txt"};
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
@@ -50,7 +52,7 @@ static void clear(ag_comparison *all)
 /* number: of the panel, from 1. */
 static ag_status draw_attack(ag_comparison *all, const ag_shared_attack *attack, size_t number)
 {
-  enum { LABEL = 64 };
+  enum { LABEL = 48 };
   ag_status status = AG_OK;
   ag_curve *curves = NULL;
   size_t count = 0;
@@ -110,7 +112,7 @@ ag_status ag_report_comparison(const char *const *folders, size_t count, const c
   AG_TRY(ag_path_join(path, sizeof path, "%s/%s", output, page_name));
   AG_TRY(ag_folders_check_apart(folders, count));
   AG_TRY(ag_folder_check_outside(output, folders, count));
-  AG_TRY(ag_folder_check_output(output, page_name));
+  AG_TRY(ag_folder_check_output(output, own, sizeof own / sizeof *own));
   AG_TRY(read_sides(&all, folders, count));
   AG_TRY(ag_comparison_match(&all));
   AG_TRY(ag_comparison_pair(&all));

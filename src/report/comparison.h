@@ -34,6 +34,10 @@ typedef struct ag_comparison {
  *  epsilon. Then pairs what can be paired. */
 ag_status ag_comparison_match(ag_comparison *all);
 ag_status ag_comparison_pair(ag_comparison *all);
+/** Appends how two attacks of one name differ, "attack 'pgd': steps is 5 in 1 first and 6 in 2
+ *  second"; nothing where they have two names, or a job cannot be read. */
+ag_status ag_comparison_difference(const ag_comparison *all, const ag_shared_attack *one,
+                                   const ag_shared_attack *other, ag_text *text);
 /** Whether two folders were run on the same test images, as far as their files say. */
 bool ag_comparison_same_images(const ag_page *one, const ag_page *other);
 /** Whether they have a seed in common. */

@@ -72,7 +72,7 @@ static size_t put_attributes(ag_comparison *all, bool write)
 {
   static const struct {
     const char *name, *label;
-  } attributes[] = {{"dataset", "dataset"},         {"dataset_sha256", "its SHA-256"},
+  } attributes[] = {{"dataset", "dataset"},         {"dataset_sha256", "SHA-256 of the dataset"},
                     {"advgrid_version", "advgrid"}, {"git_commit", "commit"},
                     {"cpu", "processor"},           {"kernels", "kernels"}};
   size_t count = 0;

@@ -1,10 +1,20 @@
 /* What result folders share: attacks by name and settings, epsilons, seeds, images. */
+#include "plan/difference.h"
 #include "plan/keys.h"
 #include "report/comparison.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A file that has a name twice is damaged: the first is taken. */
+static bool is_first(const char *const *names, size_t place)
+{
+  size_t first = 0;
+  while (strcmp(names[first], names[place]) != 0)
+    ++first;
+  return first == place;
+}
 
 /* ---- attacks ----------------------------------------------------------------------------------
  */
@@ -27,15 +37,24 @@ static bool is_same_attack(const ag_page *one, size_t attack, const ag_page *oth
          (entry == NULL || other_entry == NULL || ag_entry_is_same(entry, other_entry));
 }
 
+/* The same as that of each folder before: one whose job cannot be read agrees with any. */
+static bool is_known_attack(const ag_comparison *all, const ag_shared_attack *known, size_t folder,
+                            size_t attack)
+{
+  if (known->first == folder) return false;
+  for (size_t i = known->first; i < folder; ++i) {
+    if (known->attacks[i] != AG_NO_SIDE &&
+        !is_same_attack(&all->sides[i], known->attacks[i], &all->sides[folder], attack))
+      return false;
+  }
+  return true;
+}
+
 static ag_status add_attack(ag_comparison *all, size_t folder, size_t attack)
 {
-  const ag_page *side = &all->sides[folder];
   for (size_t i = 0; i < all->attack_count; ++i) {
     ag_shared_attack *known = &all->attacks[i];
-    const ag_page *first = &all->sides[known->first];
-    if (known->attacks[folder] != AG_NO_SIDE ||
-        !is_same_attack(first, known->attacks[known->first], side, attack))
-      continue;
+    if (!is_known_attack(all, known, folder, attack)) continue;
     known->attacks[folder] = attack;
     return AG_OK;
   }
@@ -58,11 +77,33 @@ static ag_status find_attacks(ag_comparison *all)
     most += all->sides[i].results.attack_count;
   AG_TRY(ag_allocate(most, sizeof *all->attacks, &all->attacks));
   for (size_t i = 0; i < all->count; ++i) {
-    for (size_t a = 0; a < all->sides[i].results.attack_count; ++a)
-      AG_TRY(add_attack(all, i, a));
+    const ag_results *results = &all->sides[i].results;
+    for (size_t a = 0; a < results->attack_count; ++a) {
+      if (is_first(results->attacks, a)) AG_TRY(add_attack(all, i, a));
+    }
   }
 cleanup:
   return status;
+}
+
+ag_status ag_comparison_difference(const ag_comparison *all, const ag_shared_attack *one,
+                                   const ag_shared_attack *other, ag_text *text)
+{
+  enum { NAME = 20 };
+  const ag_shared_attack *attacks[2] = {one, other};
+  const ag_entry *entries[2];
+  char names[2][AG_NAME_SIZE + AG_NUMBER_SIZE];
+  for (size_t i = 0; i < 2; ++i) {
+    const ag_page *side = &all->sides[attacks[i]->first];
+    const char *name = ag_page_job_name(side);
+    entries[i] = ag_page_attack(side, attacks[i]->attacks[attacks[i]->first]);
+    snprintf(names[i], sizeof names[i], "%zu %.*s", side->number, (int)ag_utf8_clip(name, NAME),
+             name);
+  }
+  if (entries[0] == NULL || entries[1] == NULL || strcmp(entries[0]->name, entries[1]->name) != 0)
+    return AG_OK;
+  return ag_difference_of_entries("attack", entries[0], entries[1],
+                                  (const char *const[2]){names[0], names[1]}, text);
 }
 
 /* ---- epsilons ---------------------------------------------------------------------------------
@@ -151,6 +192,21 @@ static ag_status append_names(const ag_page *side, ag_text *text)
   return status;
 }
 
+/* How the first two attacks of one name differ, if there are two. */
+static ag_status append_difference(const ag_comparison *all, ag_text *text)
+{
+  ag_text found = {0};
+  ag_status status = AG_OK;
+  for (size_t i = 0; i < all->attack_count && found.length == 0; ++i) {
+    for (size_t k = i + 1; k < all->attack_count && found.length == 0; ++k)
+      AG_TRY(ag_comparison_difference(all, &all->attacks[i], &all->attacks[k], &found));
+  }
+  if (found.length > 0) AG_TRY(ag_text_append(text, "; %s", found.bytes));
+cleanup:
+  ag_text_clear(&found);
+  return status;
+}
+
 static ag_status fail_nothing_shared(const ag_comparison *all)
 {
   enum { SHOWN = 3 };
@@ -158,6 +214,7 @@ static ag_status fail_nothing_shared(const ag_comparison *all)
   ag_status status = AG_OK;
   for (size_t i = 0; i < ag_minimum(all->count, SHOWN); ++i)
     AG_TRY(append_names(&all->sides[i], &text));
+  AG_TRY(append_difference(all, &text));
   status = ag_fail(AG_INVALID_ARGUMENT,
                    "no two of these folders share an attack of the same name and settings at an"
                    " epsilon, so there is nothing to compare%s",
@@ -194,14 +251,14 @@ static size_t find_defense(const ag_results *results, const char *name)
 
 static void add_arm(ag_comparison *all, size_t folder, size_t defense)
 {
-  enum { JOB = 20, DEFENSE = 24 };
+  enum { JOB = 20 };
   const ag_page *side = &all->sides[folder];
   const char *job = ag_page_job_name(side);
   const char *name = side->results.defenses[defense];
   ag_arm *arm = &all->arms[all->arm_count++];
   *arm = (ag_arm){.folder = folder, .defense = defense};
   snprintf(arm->label, sizeof arm->label, "%zu %.*s: %.*s", side->number,
-           (int)ag_utf8_clip(job, JOB), job, (int)ag_utf8_clip(name, DEFENSE), name);
+           (int)ag_utf8_clip(job, JOB), job, (int)ag_utf8_clip(name, AG_NAME_SIZE), name);
 }
 
 /* A defense and those of the same name in later folders, unless an earlier one has it. */
@@ -224,8 +281,10 @@ static ag_status find_arms(ag_comparison *all)
     most += all->sides[i].results.defense_count;
   const ag_status status = ag_allocate(most, sizeof *all->arms, &all->arms);
   for (size_t i = 0; i < all->count && status == AG_OK; ++i) {
-    for (size_t d = 0; d < all->sides[i].results.defense_count; ++d)
-      add_arms(all, i, d);
+    const ag_results *results = &all->sides[i].results;
+    for (size_t d = 0; d < results->defense_count; ++d) {
+      if (is_first(results->defenses, d)) add_arms(all, i, d);
+    }
   }
   return status;
 }

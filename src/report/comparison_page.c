@@ -1,6 +1,5 @@
 /* What comparison.html shows: the folders, how their jobs differ, and their numbers beside each
  * other. */
-#include "plan/difference.h"
 #include "report/comparison.h"
 
 #include <stdio.h>
@@ -51,7 +50,7 @@ static void put_tiles(ag_comparison *all)
     attacks += all->attacks[a].shared;
   ag_sheet_put(&out->sheet, "<div class=\"tiles\">\n");
   snprintf(value, sizeof value, "%zu", all->count);
-  ag_page_tile(out, "Folders", value, "each against the first that it can be");
+  ag_page_tile(out, "Folders", value, "each against the first that has the same points");
   snprintf(value, sizeof value, "%zu &times; %zu", attacks, all->epsilon_count);
   snprintf(more, sizeof more, "attack%s &times; epsilon%s that two have",
            ag_plural(attacks, "", "s"), ag_plural(all->epsilon_count, "", "s"));
@@ -124,8 +123,8 @@ static void notice_images(ag_comparison *all, const ag_page *side)
   if (!ag_comparison_same_images(first, side)) {
     notice_open(all, side);
     ag_sheet_put(sheet, digest[0] == '\0' || other[0] == '\0'
-                            ? " may have been run on other images than "
-                            : " was run on other images than ");
+                            ? " may have been trained or tested on other images than "
+                            : " was trained or tested on other images than ");
     ag_comparison_name(all, first);
     ag_sheet_put(sheet, ", by the SHA-256 of %s: no tests in pairs between them.</p>\n",
                  digest[0] == '\0' || other[0] == '\0' ? "the datasets, which not both files have"
@@ -162,41 +161,24 @@ static ag_status notice_attacks(ag_comparison *all, const ag_shared_attack *one,
                                 const ag_shared_attack *other)
 {
   ag_sheet *sheet = &all->out.sheet;
-  const ag_page *pages[2] = {&all->sides[one->first], &all->sides[other->first]};
-  const size_t attacks[2] = {one->attacks[one->first], other->attacks[other->first]};
-  char names[2][AG_NAME_SIZE + 32];
   ag_text text = {0};
-  for (size_t i = 0; i < 2; ++i) {
-    const char *name = ag_page_job_name(pages[i]);
-    snprintf(names[i], sizeof names[i], "%zu %.*s", pages[i]->number, (int)ag_utf8_clip(name, 20),
-             name);
-  }
-  const ag_status status = ag_difference_of_entries(
-      "attack", ag_page_attack(pages[0], attacks[0]), ag_page_attack(pages[1], attacks[1]),
-      (const char *const[2]){names[0], names[1]}, &text);
-  if (status == AG_OK) {
+  const ag_status status = ag_comparison_difference(all, one, other, &text);
+  if (status == AG_OK && text.length > 0) {
     ag_sheet_put(sheet, "<p class=\"notice\">One name, two attacks, which are not compared: ");
-    ag_sheet_html(sheet, text.bytes == NULL ? "" : text.bytes);
+    ag_sheet_html(sheet, text.bytes);
     ag_sheet_put(sheet, ".</p>\n");
   }
   ag_text_clear(&text);
   return status;
 }
 
-static bool has_one_name(const ag_comparison *all, const ag_shared_attack *one,
-                         const ag_shared_attack *other)
-{
-  const ag_page *first = &all->sides[one->first];
-  const ag_page *second = &all->sides[other->first];
-  return ag_page_attack(first, one->attacks[one->first]) != NULL &&
-         ag_page_attack(second, other->attacks[other->first]) != NULL &&
-         strcmp(first->results.attacks[one->attacks[one->first]],
-                second->results.attacks[other->attacks[other->first]]) == 0;
-}
-
 static void put_notices(ag_comparison *all)
 {
   ag_sheet *sheet = &all->out.sheet;
+  if (all->differences.tests == 0) {
+    ag_sheet_put(sheet, "<p class=\"notice\">No two points are done, of the same images and seed,"
+                        " and with their images in the files: there is no test in pairs.</p>\n");
+  }
   for (size_t i = 0; i < all->count; ++i) {
     notice_job(all, &all->sides[i]);
     notice_shared(all, i);
@@ -204,7 +186,6 @@ static void put_notices(ag_comparison *all)
   }
   for (size_t i = 0; i < all->attack_count; ++i) {
     for (size_t k = i + 1; k < all->attack_count; ++k) {
-      if (!has_one_name(all, &all->attacks[i], &all->attacks[k])) continue;
       const ag_status status = notice_attacks(all, &all->attacks[i], &all->attacks[k]);
       if (sheet->status == AG_OK) sheet->status = status;
     }
@@ -262,10 +243,6 @@ static void put_tables(ag_comparison *all)
 {
   ag_sheet *sheet = &all->out.sheet;
   ag_sheet_put(sheet, "<section id=\"tables\"><h2>Tables</h2>\n");
-  if (all->differences.tests == 0) {
-    ag_sheet_put(sheet, "<p class=\"notice\">No two points are done, of the same images and seed,"
-                        " and with their images in the files: there is no test in pairs.</p>\n");
-  }
   ag_page_differences(&all->out, &all->differences, SIZE_MAX);
   put_accuracies(all);
   ag_sheet_put(sheet, "</section>\n");

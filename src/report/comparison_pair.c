@@ -1,5 +1,5 @@
-/* Which points of several folders are compared image by image: those of each folder with those of
- * the first that was run on the same images with the same seed. */
+/* Which points of several folders are compared image by image: each with that of the first folder
+ * before it that has one, on the same images, at the same epsilon, with the same seed. */
 #include "report/comparison.h"
 
 #include <string.h>
@@ -27,20 +27,8 @@ bool ag_comparison_same_seeds(const ag_page *one, const ag_page *other)
   return false;
 }
 
-/* The first folder that a later one is compared with under an attack; AG_NO_SIDE: there is none. */
-static size_t find_reference(const ag_comparison *all, const ag_shared_attack *attack,
-                             size_t folder)
-{
-  for (size_t i = 0; i < folder; ++i) {
-    if (attack->attacks[i] != AG_NO_SIDE &&
-        ag_comparison_same_images(&all->sides[i], &all->sides[folder]) &&
-        ag_comparison_same_seeds(&all->sides[i], &all->sides[folder]))
-      return i;
-  }
-  return AG_NO_SIDE;
-}
-
-/* That of the same name, or else the one that defends nothing. */
+/* That of the same name, or else the one that defends nothing; AG_NO_SIDE where there is neither.
+ */
 static size_t find_defense(const ag_page *reference, const char *name)
 {
   for (size_t d = 0; d < reference->results.defense_count; ++d) {
@@ -49,27 +37,65 @@ static size_t find_defense(const ag_page *reference, const char *name)
   return ag_page_undefended(reference);
 }
 
-/* One arm under an attack at an epsilon, at each seed that both have. */
+/* What is to be paired: an arm under an attack at an epsilon, with one of its folder's seeds. */
+typedef struct compared_point {
+  const ag_shared_attack *attack;
+  const ag_arm *arm;
+  double epsilon;
+  uint64_t seed;
+} compared_point;
+
+/* A folder's point that it could be paired with; NULL where it has none of that kind. */
+static const ag_read_point *find_partner(const ag_comparison *all, const compared_point *compared,
+                                         size_t folder)
+{
+  const ag_page *own = &all->sides[compared->arm->folder];
+  const ag_page *other = &all->sides[folder];
+  const size_t attack = compared->attack->attacks[folder];
+  const size_t epsilon = ag_comparison_epsilon(&other->results, compared->epsilon);
+  const size_t seed = find_seed(&other->results, compared->seed);
+  const size_t defense = find_defense(other, own->results.defenses[compared->arm->defense]);
+  if (attack == AG_NO_SIDE || epsilon == AG_NO_SIDE || seed == AG_NO_SIDE ||
+      defense == AG_NO_SIDE || !ag_comparison_same_images(own, other))
+    return NULL;
+  return ag_results_point(&other->results, defense, attack, epsilon, seed);
+}
+
+/* The first folder before the arm's that has such a point with its images, or else the first that
+ * may have it yet; AG_NO_SIDE where none may. */
+static size_t find_reference(const ag_comparison *all, const compared_point *compared)
+{
+  size_t first = AG_NO_SIDE;
+  for (size_t i = compared->arm->folder; i-- > 0;) {
+    const ag_read_point *point = find_partner(all, compared, i);
+    if (point != NULL) first = i;
+  }
+  for (size_t i = 0; i < compared->arm->folder; ++i) {
+    const ag_read_point *point = find_partner(all, compared, i);
+    if (point != NULL && point->progress == AG_PROGRESS_DONE &&
+        ag_results_has(&all->sides[i].results, "samples", point->key))
+      return i;
+  }
+  return first;
+}
+
+/* One arm under an attack at an epsilon, at each of its seeds. */
 static ag_status add_seeds(ag_comparison *all, const ag_shared_attack *attack, const ag_arm *arm,
                            double epsilon)
 {
   const ag_page *side = &all->sides[arm->folder];
-  const size_t other = find_reference(all, attack, arm->folder);
-  if (other == AG_NO_SIDE) return AG_OK;
-  const ag_page *reference = &all->sides[other];
   const size_t e = ag_comparison_epsilon(&side->results, epsilon);
-  const size_t other_e = ag_comparison_epsilon(&reference->results, epsilon);
-  const size_t defense = find_defense(reference, side->results.defenses[arm->defense]);
   ag_status status = AG_OK;
-  if (e == AG_NO_SIDE || other_e == AG_NO_SIDE) return AG_OK;
+  if (e == AG_NO_SIDE) return AG_OK;
   for (size_t s = 0; s < side->results.seed_count && status == AG_OK; ++s) {
-    const size_t seed = find_seed(&reference->results, side->results.seeds[s]);
-    if (seed == AG_NO_SIDE) continue;
+    const compared_point compared = {attack, arm, epsilon, side->results.seeds[s]};
+    const size_t other = find_reference(all, &compared);
+    if (other == AG_NO_SIDE) continue;
     const ag_read_point *const points[2] = {
-        ag_results_point(&reference->results, defense, attack->attacks[other], other_e, seed),
+        find_partner(all, &compared, other),
         ag_results_point(&side->results, arm->defense, attack->attacks[arm->folder], e, s)};
-    status =
-        ag_differences_add(&all->differences, (const ag_page *const[2]){reference, side}, points);
+    status = ag_differences_add(&all->differences,
+                                (const ag_page *const[2]){&all->sides[other], side}, points);
   }
   return status;
 }

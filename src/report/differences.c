@@ -115,12 +115,18 @@ typedef struct shown_columns {
   bool seed;
 } shown_columns;
 
+static uint64_t seed_of(const ag_difference *one)
+{
+  return one->pages[1]->results.seeds[one->points[1]->seed];
+}
+
 static shown_columns columns_of(const ag_differences *all)
 {
   shown_columns shown = {false, false};
   for (size_t i = 0; i < all->count; ++i) {
     const ag_difference *one = &all->list[i];
-    shown.seed = shown.seed || one->pages[1]->results.seed_count > 1;
+    shown.seed = shown.seed || one->pages[1]->results.seed_count > 1 ||
+                 seed_of(one) != seed_of(&all->list[0]);
     shown.against = shown.against || one->pages[0] != all->list[0].pages[0] ||
                     one->points[0]->defense != all->list[0].points[0]->defense;
   }
@@ -157,7 +163,8 @@ static void put_difference(ag_page *page, const ag_difference *one)
   const ag_interval interval = ag_paired_interval(&one->pairs);
   const double value = ((double)one->pairs.second - (double)one->pairs.first) / (double)one->images;
   if (one->images == 0) {
-    ag_page_no_cell(page, false);
+    ag_page_no_cell(page, one->points[0]->progress == AG_PROGRESS_FAILED ||
+                              one->points[1]->progress == AG_PROGRESS_FAILED);
     return;
   }
   ag_sheet_put(&page->sheet,
@@ -209,8 +216,7 @@ static void put_row(ag_page *page, const ag_difference *one, const shown_columns
   ag_sheet_put(sheet, "</td><td class=\"number\" data-value=\"%.9g\">%s</td>",
                from->results.epsilons[point->epsilon], epsilon);
   if (shown->seed) {
-    ag_sheet_put(sheet, "<td class=\"number\">%llu</td>",
-                 (unsigned long long)from->results.seeds[point->seed]);
+    ag_sheet_put(sheet, "<td class=\"number\">%llu</td>", (unsigned long long)seed_of(one));
   }
   ag_page_fixed(page, 0, images);
   ag_page_fixed(page, 2, 100 * (both + (double)one->pairs.second) / images);
@@ -231,7 +237,9 @@ static void explain(ag_page *page, const ag_differences *all)
       " Statistics in Medicine 17, 2635, method 10). Lost are images that only the one compared"
       " against has right, gained those that only the defense has right. p is McNemar's exact"
       " two-sided test of these two counts, corrected for the %zu test%s of this page (Holm 1979);"
-      " below it the test alone. Coloured is what stays under %.0f %%. It is a test over images:"
+      " below it the test alone. Coloured is what stays under %.0f %%. A dash is what is not done, "
+      "or"
+      " has no images in its file. It is a test over images:"
       " how much another training would differ, only several seeds can show.</p>\n",
       all->tests, ag_plural(all->tests, "", "s"), 100 * AG_DIFFERENCE_LEVEL);
 }

@@ -53,8 +53,8 @@ double ag_page_time_unit(double seconds, const char **unit);
 /** An attack and a defense of the job; NULL where this version cannot read the job. */
 const ag_entry *ag_page_attack(const ag_page *page, size_t attack);
 const ag_entry *ag_page_defense(const ag_page *page, size_t defense);
-/** The first defense of kind none, or of that name where the job cannot be read, or else the first.
- */
+/** The first defense of kind none, or of that name where the job cannot be read; AG_NO_SIDE where
+ *  there is none. */
 size_t ag_page_undefended(const ag_page *page);
 
 /** Reads folder/results.h5, and the job in it where this version can. Fails with

@@ -79,7 +79,7 @@ size_t ag_page_undefended(const ag_page *page)
     const char *kind = entry == NULL ? page->results.defenses[d] : entry->kind->name;
     if (strcmp(kind, "none") == 0) return d;
   }
-  return 0;
+  return AG_NO_SIDE;
 }
 
 const char *ag_page_norm(const ag_page *page, size_t attack)

@@ -1,4 +1,5 @@
-/* The defenses of one folder on the same images, each against that which defends nothing. */
+/* The defenses of one folder on the same images, each against that which defends nothing, or where
+ * there is none against the first. */
 #include "report/differences.h"
 
 /* The others at one attack, epsilon and seed. */
@@ -20,7 +21,8 @@ static ag_status add_defenses(const ag_page *page, size_t reference, const size_
 static ag_status compare_defenses(const ag_page *page, ag_differences *all)
 {
   const ag_results *results = &page->results;
-  const size_t reference = ag_page_undefended(page);
+  const size_t undefended = ag_page_undefended(page);
+  const size_t reference = undefended == AG_NO_SIDE ? 0 : undefended;
   ag_status status = AG_OK;
   for (size_t a = 0; a < results->attack_count; ++a) {
     for (size_t e = 0; e < results->epsilon_count; ++e) {

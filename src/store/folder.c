@@ -129,7 +129,7 @@ static bool is_empty(DIR *entries)
 }
 
 /* What is there stays there: a result folder too, since it may hold what no other has. */
-ag_status ag_folder_check_output(const char *output, const char *own)
+ag_status ag_folder_check_output(const char *output, const char *const *own, size_t count)
 {
   ag_status status = AG_OK;
   char path[AG_PATH_SIZE];
@@ -141,8 +141,11 @@ ag_status ag_folder_check_output(const char *output, const char *own)
   const bool empty = is_empty(entries);
   closedir(entries);
   if (empty) return AG_OK;
-  AG_TRY(ag_path_join(path, sizeof path, "%s/%s", output, own == NULL ? "" : own));
-  const bool ours = own != NULL && ag_file_exists(path);
+  bool ours = false;
+  for (size_t i = 0; i < count; ++i) {
+    AG_TRY(ag_path_join(path, sizeof path, "%s/%s", output, own[i]));
+    ours = ours || ag_file_exists(path);
+  }
   AG_TRY(ag_path_join(path, sizeof path, "%s/job.yaml", output));
   const bool job = ag_file_exists(path);
   AG_TRY(ag_path_join(path, sizeof path, "%s/results.h5", output));
@@ -150,7 +153,7 @@ ag_status ag_folder_check_output(const char *output, const char *own)
   if (ours && !results) return AG_OK;
   status = ag_fail(AG_INVALID_ARGUMENT, "%s %s; expected a new or an empty folder%s%s", output,
                    results ? "is a result folder already" : "is not empty",
-                   own == NULL ? "" : ", or one with a ", own == NULL ? "" : own);
+                   count == 0 ? "" : ", or one with a ", count == 0 ? "" : own[0]);
 cleanup:
   return status;
 }

@@ -13,8 +13,9 @@ ag_status ag_folder_last_run(const char *path, ag_provenance *run);
 /** Fails with AG_INVALID_ARGUMENT where two of them are one folder, under whatever names. */
 ag_status ag_folders_check_apart(const char *const *folders, size_t count);
 /** Fails with AG_INVALID_ARGUMENT where output is there and has something in it, for that stays
- *  there. A folder with a file `own` may be written again, if it holds no results; NULL: none. */
-ag_status ag_folder_check_output(const char *output, const char *own);
+ *  there. A folder with one of `own`, paths within it, may be written again, if it holds no
+ * results; own: [count]. */
+ag_status ag_folder_check_output(const char *output, const char *const *own, size_t count);
 /** Fails with AG_INVALID_ARGUMENT where output is, or will be, one of the folders or in one. */
 ag_status ag_folder_check_outside(const char *output, const char *const *folders, size_t count);
 

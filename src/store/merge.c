@@ -180,7 +180,7 @@ ag_status ag_merge(const char *const *folders, size_t count, const char *output)
   AG_TRY(ag_path_join(path, sizeof path, "%s", output));
   for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; --end)
     path[end - 1] = '\0';
-  AG_TRY(ag_folder_check_output(path, NULL));
+  AG_TRY(ag_folder_check_output(path, NULL, 0));
   AG_TRY(read_sources(&all, folders));
   AG_TRY(write_output(&all, path));
 cleanup:

@@ -10,11 +10,12 @@ import xml.dom.minidom
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.page import check_figures, check_whole, figures, hostile, report
+from support.page import check_figures, check_whole, compare, figures, hostile, report
 from support.runner import check, job, main, require
 
 require("h5py", "numpy")
-from support.results_files import make
+import h5py
+from support.results_files import add_samples, make
 
 
 def names_become_no_code(program):
@@ -38,6 +39,52 @@ def names_become_no_code(program):
     for svg in figures(page):
         check("<script" not in svg.lower() and "<foreignobject" not in svg.lower(), "a script in a figure")
     check(sorted(os.listdir(program.folder)) == ["hostile"], f"{os.listdir(program.folder)}")
+
+
+JOB = """name: read
+dataset: {{kind: synthetic}}
+model: {{kind: small}}
+defenses: [{{kind: none, file: '{file}'}}]
+attacks: [{{kind: fgsm}}, {{kind: pgd, steps: {steps}}}]
+epsilons: [0.1]
+"""
+
+
+def compared_settings_become_no_code(program):
+    """Of jobs that can be read: a value of each, and an attack of one name."""
+    bad = "/tmp/<script>alert(1)</script>"
+    for name, file, steps in (("a", bad, 5), ("b", "<img src=x onerror=alert(2)>", 6)):
+        text = JOB.format(file=file, steps=steps)
+        make(program.path(name), ["none"], epsilons=[0.1], job=text, more=add_samples(), images=20)
+        with h5py.File(program.path(name, "results.h5"), "a") as out:
+            out.attrs["cpu"] = file
+    page, _ = compare(program, "a", "b")
+    check_whole(page, "settings")
+    settings = {row[0]: row[1:] for row in page.tables["settings"].rows}
+    check(settings["defense 'none': file"][0] == bad and "attack 'pgd': steps" in settings, f"{settings}")
+    check(settings["processor of the last run"][0] == bad, f"{settings}")
+    check("One name, two attacks" in page.text and "img" not in
+          {name for name in page.elements if page.elements[name] > len(page.figures)}, f"{page.elements}")
+
+
+def compared_names_become_no_code(program):
+    canary = program.path("canary")
+    names = hostile(canary)
+    folders = [program.path(name) for name in
+               ("<img src=x onerror=alert(1)>", "'; system('touch canary'); '", "$(touch canary)`x`")]
+    for i, folder in enumerate(folders):
+        make(folder, names, names[i:i + 4], [0.01, 0.1], job=names[0] + "\x01\n",
+             more=add_samples(turn=i), images=20, epochs=0, ranks=0)
+    before = sorted(os.listdir(program.folder))
+    page, _ = compare(program, *folders, output="a 'b' <i>$(touch canary)</i>")
+    check_whole(page, "hostile")
+    check(sorted([*before, "a 'b' <i>$(touch canary)<"]) == sorted(os.listdir(program.folder)),
+          f"{os.listdir(program.folder)}")
+    check(page.elements["style"] == 1 and "i" not in page.elements, f"{page.elements}")
+    check(folders[0].rsplit("/", 1)[1] in page.text and names[12] in page.text, "names as they are")
+    check(len(figures(page)) > 0, "no figure")
+    for svg in figures(page):
+        check("<script" not in svg.lower() and "<foreignobject" not in svg.lower(), "a script")
 
 
 def every_character_reaches_a_figure(program):
@@ -88,5 +135,6 @@ def what_is_no_result_folder(program):
     program.run("report", "a", "b", code=2)
 
 
-main([names_become_no_code, every_character_reaches_a_figure, without_gnuplot,
+main([names_become_no_code, compared_settings_become_no_code,
+      compared_names_become_no_code, every_character_reaches_a_figure, without_gnuplot,
       what_is_no_result_folder])

@@ -106,6 +106,11 @@ def report(program, folder, **how):
     return Page(os.path.join(folder, "report.html")), result
 
 
+def compare(program, *folders, output="out", **how):
+    result = program.run("report", *folders, "-o", program.path(output), **how)
+    return Page(program.path(output, "comparison.html")), result
+
+
 def percent(value):
     return "" if math.isnan(value) else f"{100 * value:.2f}"
 
