@@ -30,25 +30,34 @@ static void two_names_of_one_folder(void **state)
   folder_remove(folder);
 }
 
+static ag_status check_output(const char *output)
+{
+  return ag_folder_check_output(output, (const char *const[]){"page", "parts/list"}, 2);
+}
+
 static void what_is_there_stays(void **state)
 {
   (void)state;
   char *folder = folder_create();
   const char *out = within(folder, 0, "out");
-  assert_int_equal(ag_folder_check_output(out, "page"), AG_OK);
+  assert_int_equal(check_output(out), AG_OK);
   assert_int_equal(mkdir(out, 0700), 0);
-  assert_int_equal(ag_folder_check_output(out, "page"), AG_OK);
+  assert_int_equal(check_output(out), AG_OK);
   assert_int_equal(ag_file_write(within(folder, 1, "out/note"), "x", 1), AG_OK);
-  assert_int_equal(ag_folder_check_output(out, "page"), AG_INVALID_ARGUMENT);
+  assert_int_equal(check_output(out), AG_INVALID_ARGUMENT);
   assert_non_null(strstr(ag_message(), "is not empty; expected a new or an empty folder, or"));
   assert_int_equal(ag_file_write(within(folder, 1, "out/page"), "x", 1), AG_OK);
-  assert_int_equal(ag_folder_check_output(out, "page"), AG_OK);
-  assert_int_equal(ag_folder_check_output(out, NULL), AG_INVALID_ARGUMENT);
+  assert_int_equal(check_output(out), AG_OK);
+  assert_int_equal(ag_folder_check_output(out, NULL, 0), AG_INVALID_ARGUMENT);
   assert_int_equal(ag_file_write(within(folder, 1, "out/results.h5"), "x", 1), AG_OK);
-  assert_int_equal(ag_folder_check_output(out, "page"), AG_INVALID_ARGUMENT);
+  assert_int_equal(check_output(out), AG_INVALID_ARGUMENT);
   assert_non_null(strstr(ag_message(), "is a result folder already"));
-  assert_int_equal(ag_folder_check_output(within(folder, 1, "out/note"), "page"),
-                   AG_INVALID_ARGUMENT);
+  assert_int_equal(check_output(within(folder, 1, "out/note")), AG_INVALID_ARGUMENT);
+  assert_true(mkdir(within(folder, 1, "half"), 0700) == 0 &&
+              mkdir(within(folder, 2, "half/parts"), 0700) == 0);
+  assert_int_equal(check_output(within(folder, 1, "half")), AG_INVALID_ARGUMENT);
+  assert_int_equal(ag_file_write(within(folder, 2, "half/parts/list"), "", 0), AG_OK);
+  assert_int_equal(check_output(within(folder, 1, "half")), AG_OK);
   folder_remove(folder);
 }
 
