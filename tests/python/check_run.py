@@ -11,8 +11,7 @@ CIFAR-10 and, on the first 300 images or so many, holds against them
     PyTorch's own draws: one of the two within the other's Wilson interval.
 
 Exit code 0 where all agree, 1 where something does not or nothing can be compared, 77 where h5py,
-PyTorch or PyYAML is not installed. Attacks that PyTorch has no part of here are left out, and so is
-what is classified by anything but logits.
+PyTorch or PyYAML is not installed. Attacks that PyTorch has no part of here are left out.
 """
 import collections
 import pathlib
@@ -26,6 +25,7 @@ try:
     import yaml
     from attacks import fgsm, margins, move_l2, move_linf, pgd
     from load_model import load_model
+    from neighbours import Divided, Neighbours, choose_references
 except ImportError as missing:
     print(missing)
     sys.exit(77)
@@ -36,6 +36,9 @@ TOLERANCE, TOGETHER = 1e-4, 100
 
 
 Draws = collections.namedtuple("Draws", "number majority")
+# What an attack follows and what decides, mostly one network; whether these are of two minds; draws
+# for a verdict, none where nothing is random.
+Subject = collections.namedtuple("Subject", "attacked judge apart draws")
 
 
 class Noise(torch.nn.Module):
@@ -54,24 +57,45 @@ class Failures(list):
             self.append(text)
 
 
+def read_records(path):
+    return numpy.fromfile(path, numpy.uint8).reshape(-1, 3073)
+
+
+def pixels(records):
+    return torch.from_numpy(records[:, 1:].copy()).view(-1, 3, 32, 32).double() / 255
+
+
 def read_cifar10(folder):
-    records = numpy.fromfile(folder / "test_batch.bin", numpy.uint8).reshape(-1, 3073)
-    images = torch.from_numpy(records[:, 1:].copy()).view(-1, 3, 32, 32).double() / 255
-    return images, torch.from_numpy(records[:, 0].copy()).long()
+    records = read_records(folder / "test_batch.bin")
+    return pixels(records), torch.from_numpy(records[:, 0].copy()).long()
 
 
-def load(path, defense):
-    """The network, and its draws for a verdict; none where nothing is random."""
+def references(folder, dataset, defense, seed):
+    """[class, each, 3, 32, 32]"""
+    records = numpy.concatenate([read_records(folder / f"data_batch_{batch}.bin")
+                                 for batch in range(1, 6)])
+    trained = int(dataset["training_images"]) - int(dataset["validation_images"])
+    chosen = choose_references(records[:trained, 0], int(defense["references"]), seed)
+    return torch.stack([pixels(records[own]) for own in chosen])
+
+
+def load(path, defense, job, folder):
     with h5py.File(path) as file:
         pools = POOLS[file.attrs["architecture"]]
     network = load_model(path, pools).double()
-    sigma = float(defense.get("sigma", 0))
+    layers, sigma = list(network), float(defense.get("sigma", 0))
+    if defense.get("classify") == "neighbours":
+        encoder = torch.nn.Sequential(*layers[:place_behind(layers, defense["layer"]) + 1])
+        judge = Neighbours(encoder, references(folder, job["dataset"], defense, int(job["seed"])))
+        apart = defense["attacked"] == "logits"
+        attacked = network if apart else Divided(judge, judge.temperature())
+        return Subject(attacked, judge, apart, None)
     if sigma == 0:
-        return network, None
-    layers = list(network)
+        return Subject(network, network, False, None)
     layers.insert(place_behind(layers, defense["after"]), Noise(sigma))
-    return torch.nn.Sequential(*layers).eval(), Draws(int(defense["draws"]),
-                                                      defense["vote"] == "majority")
+    network = torch.nn.Sequential(*layers).eval()
+    return Subject(network, network, True, Draws(int(defense["draws"]),
+                                                 defense["vote"] == "majority"))
 
 
 def place_behind(layers, name):
@@ -93,29 +117,29 @@ def said(network, images, majority):
     return torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1]).double()
 
 
-def verdict(network, images, draws):
+def verdict(subject, images):
     """Mean logits, or shares of votes; by parts, as double precision takes memory."""
-    number, majority = draws or Draws(1, False)
+    number, majority = subject.draws or Draws(1, False)
     with torch.no_grad():
-        return torch.cat([sum(said(network, part, majority) for _ in range(number)) / number
+        return torch.cat([sum(said(subject.judge, part, majority) for _ in range(number)) / number
                           for part in images.split(TOGETHER)])
 
 
-def attack_images(network, attack, epsilon, images, labels, draws):
-    """None where PyTorch has no such attack here."""
+def attack_images(subject, attack, epsilon, images, labels):
     move = move_l2 if attack.get("norm") == "l2" else move_linf
     made = []
     for part, own in zip(images.split(TOGETHER), labels.split(TOGETHER)):
         if attack["kind"] == "fgsm":
-            made.append(fgsm(network, part, own, epsilon, move, expectation(attack, draws)))
+            made.append(fgsm(subject.attacked, part, own, epsilon, move,
+                             expectation(attack, subject.draws)))
             continue
         start = None
         if attack["random_start"]:
             start = (part + epsilon * (2 * torch.rand_like(part) - 1)).clamp(0, 1)
         size = attack.get("step_size", "auto")
         length = None if size == "auto" else fraction(size)
-        made.append(pgd(network, part, own, epsilon, int(attack["steps"]), length, move,
-                        expectation(attack, draws), start, to_the_end=draws is not None))
+        made.append(pgd(subject.attacked, part, own, epsilon, int(attack["steps"]), length, move,
+                        expectation(attack, subject.draws), start, to_the_end=subject.apart))
     return torch.cat(made) if made else images
 
 
@@ -162,11 +186,11 @@ def compare_drawn(name, theirs, again, margin, sample, failures):
         failures.check(abs(off.mean()) <= 4 * error, f"{name}: {what}")
 
 
-def compare_clean(name, network, draws, sample, images, labels, failures):
-    logits = verdict(network, images, draws)
+def compare_clean(name, subject, sample, images, labels, failures):
+    logits = verdict(subject, images)
     margin, stored = margins(logits, labels).numpy(), sample["clean_margin"]
-    if draws:
-        compare_drawn(name, logits.argmax(1), verdict(network, images, draws).argmax(1),
+    if subject.draws:
+        compare_drawn(name, logits.argmax(1), verdict(subject, images).argmax(1),
                       margin, sample, failures)
         return
     off = numpy.abs(margin - stored)
@@ -177,14 +201,14 @@ def compare_clean(name, network, draws, sample, images, labels, failures):
                    f"{name}: clean margins")
 
 
-def compare_attacked(row, attack, network, draws, sample, images, labels, failures):
+def compare_attacked(row, attack, subject, sample, images, labels, failures):
     correct = torch.from_numpy(sample["clean_prediction"] == sample["label"])
     epsilon, what = float(row["epsilon"]), f"{row['attack'].decode()} at {row['epsilon']:.4g}"
-    made = attack_images(network, attack, epsilon, images[correct], labels[correct], draws)
-    logits = verdict(network, made, draws)
+    made = attack_images(subject, attack, epsilon, images[correct], labels[correct])
+    logits = verdict(subject, made)
     stand = (sample["prediction"] == sample["label"])[correct.numpy()].sum()
     expected = (logits.argmax(1) == labels[correct]).sum().item()
-    if draws or attack.get("random_start", False):
+    if subject.draws or attack.get("random_start", False):
         low, high = wilson(stand, len(images))
         print(f"  {what}: {stand / len(images):.2%} stand here, {low:.2%} to {high:.2%}; "
               f"{expected / len(images):.2%} in PyTorch")
@@ -202,8 +226,7 @@ def compare_attacked(row, attack, network, draws, sample, images, labels, failur
                    f"{ours[differ]}, in PyTorch {theirs[differ]}")
 
 
-def compare_model(name, path, defense, file, attacks, images, labels, failures):
-    network, draws = load(path, defense)
+def compare_model(name, subject, file, attacks, images, labels, failures):
     rows = [row for row in file["results"][()] if row["defense"].decode() == name]
     torch.manual_seed(1)
     for place, row in enumerate(rows):
@@ -215,11 +238,10 @@ def compare_model(name, path, defense, file, attacks, images, labels, failures):
         if (labels[index].numpy() != sample["label"]).any():
             sys.exit(f"check_run: {name}: labels are not those of CIFAR-10's test images")
         if place == 0:
-            compare_clean(name, network, draws, sample, images[index], labels[index], failures)
+            compare_clean(name, subject, sample, images[index], labels[index], failures)
         attack = attacks[row["attack"].decode()]
         if can_attack(attack):
-            compare_attacked(row, attack, network, draws, sample, images[index], labels[index],
-                             failures)
+            compare_attacked(row, attack, subject, sample, images[index], labels[index], failures)
     return len(rows)
 
 
@@ -232,11 +254,11 @@ def main(run, cifar10, count):
         for defense in job["defenses"]:
             name = defense.get("name", defense["kind"])
             path = run / "models" / f"{name}.h5"
-            if defense["kind"] == "latent" or not path.exists():
+            if not path.exists():
                 print(f"{name}: left out")
                 continue
-            compared += compare_model(name, path, defense, file, attacks, images[:count],
-                                      labels[:count], failures)
+            compared += compare_model(name, load(path, defense, job, cifar10), file, attacks,
+                                      images[:count], labels[:count], failures)
     if compared == 0:
         sys.exit("check_run: no model of this run can be compared")
     sys.exit(f"check_run: {len(failures)} points differ" if failures else 0)
