@@ -1,78 +1,28 @@
 #!/usr/bin/env python3
 """check_verify.py ADVGRID: two runs of one job are equal; of a copy in which one thing was changed
-`verify` names that thing, with its point and both values; what cannot be compared is refused."""
+`verify` names that thing, with its point and both values."""
 import os
 import shutil
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import Program, check, job, main, require, rows
+from support.runner import check, job, require, rows
 
 require("h5py", "numpy")
 import h5py
 import numpy
+from support.verified import BASE, check_different, check_equal, compare, equal_text, pair
 
-DEFENSES = "[{kind: none}, {kind: gaussian-noise, name: noisy, sigma: 0.05, draws: 2}]"
 NAN = numpy.array([0x7fc00000, 0x7fc00001], "<u4").view("<f4")
 
-# ---- one run that the tests copy ------------------------------------------------------------------
 
-BASE = Program(sys.argv[1])
-
-
-def run_once():
-    path = BASE.write("job.yaml", job(training_images=200, epochs=2, images=40, block=20,
-                                      defenses=DEFENSES))
-    for name in "a", "again":
-        BASE.run("run", path, "-o", name, "-t", 1, ranks=1)
-
-
-def pair(program, results=None, model=None):
-    """Folders a and b in the test's own folder, b changed by functions of its files."""
-    for name in "a", "b":
-        shutil.rmtree(program.path(name), ignore_errors=True)
-        shutil.copytree(BASE.path("a"), program.path(name))
-    for change, path in (results, "results.h5"), (model, "models/none.h5"):
-        if change:
-            with h5py.File(program.path("b", path), "r+") as file:
-                change(file)
-
-
-def check_equal(program, first="a", second="b"):
-    result = program.run("verify", first, second)
-    check(result.out == EQUAL and result.err == "", f"{result}")
-
-
-def check_different(program, expected, more=None):
-    """The first difference says each of `expected`; `more`: the line behind it, whole."""
-    result = program.run("verify", "a", "b", code=1)
-    lines = result.out.splitlines()
-    check(lines[0].startswith("different: ") and result.err == "", f"{result}")
-    for part in expected:
-        check(part in lines[0], f"expected '{part}'\n{result}")
-    check(lines[1:] == ([more] if more else []), f"expected '{more}' behind it\n{result}")
-    back = program.run("verify", "b", "a", code=1)
-    check(len(back.out.splitlines()) == len(lines), f"the other way round\n{result}{back}")
-
-
-# ---- equal ------------------------------------------------------------------------------------------
-
-def parameters():
-    total = 0
-    for name in "none", "noisy":
-        with h5py.File(BASE.path("a", "models", f"{name}.h5")) as file:
-            sizes = []
-            file.visititems(lambda _, item: sizes.append(item.size)
-                            if isinstance(item, h5py.Dataset) else None)
-            total += sum(sizes)
-    return total
-
+# ---- equal ----------------------------------------------------------------------------------------
 
 def two_runs_are_equal(program):
     """Two runs of one job, and a folder and itself, under one name and two."""
     result = BASE.run("verify", "a", "again")
-    check(result.out == EQUAL and result.err == "", f"expected {EQUAL}{result}")
+    check(result.out == equal_text() and result.err == "", f"expected {equal_text()}{result}")
     check(rows(BASE.path("a"))[0]["seconds"] != rows(BASE.path("again"))[0]["seconds"],
           "the runs took the same time: nothing tells that times do not count")
     pair(program)
@@ -117,7 +67,7 @@ def unfinished_jobs_are_said_to_be(program):
         with h5py.File(program.path(name, "results.h5"), "r+") as file:
             file.attrs.modify("complete", numpy.int32(0))
     result = program.run("verify", "a", "b")
-    check(result.out == EQUAL.replace("\n", "; neither job is complete\n"), f"{result}")
+    check(result.out == equal_text().replace("\n", "; neither job is complete\n"), f"{result}")
 
 
 # ---- different -----------------------------------------------------------------------------------------
@@ -388,100 +338,9 @@ def first_is_the_cause(program):
           and lines[2].endswith("' in a, 'others' in b") and len(lines) == 3, f"{result}")
 
 
-# ---- what cannot be compared ---------------------------------------------------------------------------------
-
-def check_refused(program, expected, first="a", second="b"):
-    for folders in (first, second), (second, first):
-        result = program.run("verify", *folders, code=2)
-        check(result.out == "" and len(result.err.splitlines()) == 1, f"one line\n{result}")
-        for part in "advgrid: ", *expected:
-            check(part in result.err, f"expected '{part}'\n{result}")
-
-
-def cut(path, size):
-    with open(path, "r+b") as file:
-        file.truncate(size)
-
-
-def folders_that_are_none(program):
-    pair(program)
-    os.mkdir(program.path("empty"))
-    program.write("file", "text")
-    check_refused(program, ("nowhere",), second="nowhere")
-    check_refused(program, ("empty has no results.h5",), second="empty")
-    check_refused(program, ("file is no folder",), second="file")
-
-
-def damaged_files_are_named(program):
-    pair(program)
-    for name in "results.h5", "models/none.h5":
-        path = program.path("b", name)
-        whole = open(path, "rb").read()
-        for size in 0, 7, 100, len(whole) // 2, len(whole) - 1:
-            cut(path, size)
-            check_refused(program, (f"b/{name}",))
-            program.write(os.path.join("b", name), whole)
-        program.write(os.path.join("b", name), b"this is no HDF5 file" * 1000)
-        check_refused(program, (f"b/{name}",))
-        program.write(os.path.join("b", name), whole)
-    check_equal(program)
-    with h5py.File(program.path("b", "results.h5"), "r+") as file:
-        del file["results"]
-    check_refused(program, ("b/results.h5 has no table /results",))
-
-
-def damaged_chunk_is_named(program):
-    """A file that opens, and a dataset in it that cannot be unpacked."""
-    name, values = "samples/x", numpy.arange(5000, dtype="f4")
-    pair(program)
-    for folder in "a", "b":
-        with h5py.File(program.path(folder, "results.h5"), "r+") as file:
-            file.create_dataset(name, data=values, chunks=(5000,), compression="gzip")
-            place = file[name].id.get_chunk_info(0)
-    with open(program.path("b", "results.h5"), "r+b") as file:
-        file.seek(place.byte_offset)
-        file.write(bytes(place.size))
-    check_refused(program, ("b/results.h5: /samples/x: cannot be read",))
-
-
-def column_outside_its_row_is_refused(program):
-    """The offset of a column lies behind its name and one zero byte."""
-    pair(program)
-    with open(program.path("b", "results.h5"), "r+b") as file:
-        place = file.read().index(b"mean_l2\0") + len(b"mean_l2\0")
-        file.seek(place + 1)
-        file.write(b"\x7f")
-    check_refused(program, ("b/results.h5: /results: column mean_l2 lies outside of its row",))
-
-
-def model_of_a_complete_job_is_missing(program):
-    """With no file in either folder nothing says that the models are the same."""
-    pair(program)
-    for name in "a", "b":
-        os.remove(program.path(name, "models", "noisy.h5"))
-    check_refused(program, ("models/noisy.h5 is missing in both ",))
-
-
-def lists_are_refused(program):
-    """Rather than passed over."""
-    for kind in h5py.vlen_dtype("i4"), numpy.dtype([("texts", h5py.string_dtype(), (2,))]):
-        pair(program)
-        for name in "a", "b":
-            with h5py.File(program.path(name, "results.h5"), "r+") as file:
-                file.create_dataset("lists", (2,), kind)
-        check_refused(program, ("results.h5: /lists: ", "cannot be compared"))
-
-
-try:
-    run_once()
-    EQUAL = f"equal: 12 points, 480 samples, 2 models, {parameters()} parameters\n"
-    main([two_runs_are_equal, models_from_files_on_two_ranks, circumstances_do_not_count,
-          unfinished_jobs_are_said_to_be, bit_of_a_margin, count_of_a_row, double_of_a_row,
-          loss_of_an_epoch, bit_of_a_parameter,
-          zeros_and_nans_are_bits, cell_of_the_grid, text_of_the_job, other_attributes,
-          missing_model, missing_samples, missing_row, lone_defense, other_shapes_and_types,
-          later_groups, gates_are_no_difference, first_is_the_cause, folders_that_are_none, damaged_files_are_named,
-          damaged_chunk_is_named, column_outside_its_row_is_refused,
-          model_of_a_complete_job_is_missing, lists_are_refused])
-finally:
-    BASE.remove()
+compare([two_runs_are_equal, models_from_files_on_two_ranks, circumstances_do_not_count,
+         unfinished_jobs_are_said_to_be, bit_of_a_margin, count_of_a_row, double_of_a_row,
+         loss_of_an_epoch, bit_of_a_parameter, zeros_and_nans_are_bits, cell_of_the_grid,
+         text_of_the_job, other_attributes, missing_model, missing_samples, missing_row,
+         lone_defense, other_shapes_and_types, later_groups, gates_are_no_difference,
+         first_is_the_cause])

@@ -67,6 +67,11 @@ FNR == 401 { complain("more than 400 lines") }
 END { exit broken }
 ' || broken=1
 
+find tests results \( -name '*.py' -o -name '*.sh' \) 2>/dev/null | sort | xargs -r awk '
+FNR == 401 { print FILENAME ": more than 400 lines"; broken = 1 }
+END { exit broken }
+' || broken=1
+
 # Spelled with brackets so that this file does not find itself.
 texts=$(find src include tests jobs slurm .ci README.md CMakeLists.txt CMakePresets.json -type f \
   ! -name '*.h5' ! -name '*.pyc' 2>/dev/null || true)
