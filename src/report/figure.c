@@ -89,7 +89,8 @@ static ag_status add_entry(ag_figures *figures, ag_figure *figure)
     figures->capacity = capacity;
   }
   ag_figure_entry *entry = &figures->entries[figures->count++];
-  *entry = (ag_figure_entry){.group = figure->group, .words = figure->words.text};
+  *entry = (ag_figure_entry){
+      .group = figure->group, .begins_row = figure->begins_row, .words = figure->words.text};
   memcpy(entry->name, figure->name, sizeof entry->name);
   figure->words.text = (ag_text){0}; /* taken */
 cleanup:
@@ -300,7 +301,7 @@ static ag_status show(const ag_figure_entry *entry, const char *folder, ag_sheet
   if (status == AG_OK && !ag_file_exists(path)) return AG_OK; /* and the page says why */
   if (status == AG_OK) status = ag_file_read(path, &svg, &size);
   if (status == AG_OK) {
-    ag_sheet_put(sheet, "<figure><img alt=\"");
+    ag_sheet_put(sheet, "<figure%s><img alt=\"", entry->begins_row ? " class=\"row\"" : "");
     ag_sheet_html(sheet, entry->words.bytes);
     ag_sheet_put(sheet, "\" src=\"data:image/svg+xml;base64,");
     put_svg(sheet, svg, size);

@@ -20,6 +20,7 @@ typedef enum ag_figure_group {
 typedef struct ag_figure {
   char name[AG_FIGURE_NAME]; /* of its files */
   ag_figure_group group;
+  bool begins_row;      /* on the page */
   size_t width, height; /* of the SVG, in pixels */
   ag_sheet data, script, words;
 } ag_figure;
@@ -28,6 +29,7 @@ typedef struct ag_figure {
 typedef struct ag_figure_entry {
   char name[AG_FIGURE_NAME];
   ag_figure_group group;
+  bool begins_row;
   ag_text words;
 } ag_figure_entry;
 

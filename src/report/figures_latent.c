@@ -148,6 +148,7 @@ static ag_status draw_view(ag_page *page, const latent_view *view)
   ag_figure_start(&figure, AG_FIGURE_LATENT, labels, sizeof "automobile", "latent-%zu-%s",
                   view->number, view->attacked ? "attacked" : "clean");
   figure.height += TALLER;
+  figure.begins_row = !view->attacked;
   put_points(view, &figure);
   put_title(page, view, &figure.script);
   put_axis(view, "x", 0, &figure.script);

@@ -4,6 +4,7 @@ in."""
 import glob
 import math
 import os
+import re
 import sys
 import xml.dom.minidom
 
@@ -292,6 +293,8 @@ def details_where_there_are_some(program):
     check_whole(page, out)
     check_curves(out)
     check_figures(page, out, 2 + 2 * 2 + 4 + 1)  # two scales, two latent pairs, training, ranks
+    rows = re.findall('<figure class="row"><img alt="([^"]*)', page.source)
+    check(len(rows) == 2 and not any(" under " in row for row in rows), f"rows begin with {rows}")
     check(len(figures(page, "png")) == 3 * 4 * 2, "three pictures of four images of two points")
     check("\u00d7 10" in page.text, "the perturbation's factor")
     check_examples(page, out)
