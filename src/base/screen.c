@@ -1,9 +1,10 @@
-/* The terminal's size and letters, bars and durations. Reads the environment's locale without
- * setting the program's: numbers are written the same way everywhere. */
+/* The terminal's size and letters, bars, durations and rates. Reads the environment's locale
+ * without setting the program's: numbers are written the same way everywhere. */
 #include "base/screen.h"
 
 #include <langinfo.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,4 +131,10 @@ void ag_duration_round(double seconds, char text[AG_DURATION_SIZE])
   } else {
     ag_duration_text((double)(minutes * MINUTE), text);
   }
+}
+
+void ag_rate_text(double images_per_second, char text[AG_RATE_SIZE])
+{
+  const double rate = images_per_second >= 0.001 ? fmin(images_per_second, 1e9) : 0;
+  snprintf(text, AG_RATE_SIZE, rate < 9.95 ? "%.2g images/s" : "%.0f images/s", rate);
 }

@@ -66,6 +66,7 @@ static ag_status append_left(const ag_forecast *left, ag_text *line)
 static ag_status append_state(const ag_status_view *view, ag_text *line)
 {
   char age[AG_DURATION_SIZE];
+  char rate[AG_RATE_SIZE];
   ag_status status = ag_text_append(line, "%-8s ", ag_run_state_text(view->state));
   if (status != AG_OK) return status;
   ag_duration_text(view->age, age);
@@ -76,10 +77,9 @@ static ag_status append_state(const ag_status_view *view, ag_text *line)
     return ag_text_append(line, "no sign of life for %s: killed, or the hosts' clocks differ", age);
   case AG_RUN_GOES_ON: break;
   }
+  ag_rate_text(view->live->images_per_second, rate);
   status = append_left(&view->live->left, line);
-  if (status == AG_OK) {
-    status = ag_text_append(line, "  %.0f images/s", view->live->images_per_second);
-  }
+  if (status == AG_OK) status = ag_text_append(line, "  %s", rate);
   return status != AG_OK || view->age < 10 ? status : ag_text_append(line, "  seen %s ago", age);
 }
 

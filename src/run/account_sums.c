@@ -35,7 +35,8 @@ ag_status ag_account_sums_create(const ag_session *session, const ag_schedule *s
                             .threads = ag_pool_threads(session->pool),
                             .kind_count = session->job->defense_count +
                                           session->job->attack_count * session->job->epsilon_count,
-                            .started = now};
+                            .started = now,
+                            .ends = {{now, 0}, {now, 0}}};
   AG_TRY(ag_allocate(sums->rank_count, sizeof *sums->ranks, &sums->ranks));
   AG_TRY(ag_allocate(plan->model_count, sizeof *sums->models, &sums->models));
   AG_TRY(ag_allocate(plan->unit_count, sizeof *sums->units, &sums->units));
@@ -170,12 +171,20 @@ static void take_model(ag_account_sums *self, size_t index, const ag_report *rep
   *model = (ag_model_account){.done = done ? self->plan->models[index].flops : 0};
 }
 
+static void take_images(ag_account_sums *self, double images, double now)
+{
+  if (!(images > 0)) return;
+  self->images += images;
+  self->ends[0] = self->ends[1];
+  self->ends[1] = (ag_account_sample){now, self->images};
+}
+
 void ag_account_sums_report(ag_account_sums *self, size_t index, const ag_report *report,
                             double now)
 {
   ag_rank_account *rank = &self->ranks[index];
   const size_t subject = (size_t)report->subject;
-  self->images += (double)report->images;
+  take_images(self, (double)report->images, now);
   switch ((ag_report_kind)report->kind) {
   case AG_REPORT_ALIVE:
     if (report->images > 0) take_training(self, rank, report->flops, now);
@@ -216,9 +225,9 @@ double ag_account_sums_rate(ag_account_sums *self, double now)
 {
   const size_t last = (self->next_sample + AG_ACCOUNT_SAMPLES - 1) % AG_ACCOUNT_SAMPLES;
   ag_account_sample from = {self->started, 0};
-  if (self->sample_count == AG_ACCOUNT_SAMPLES &&
-      self->images > self->samples[self->next_sample].images) {
+  if (self->sample_count == AG_ACCOUNT_SAMPLES) {
     from = self->samples[self->next_sample]; /* the oldest */
+    if (self->images <= from.images) from = self->ends[0];
   }
   const double rate = now > from.time ? (self->images - from.images) / (now - from.time) : 0;
   if (self->sample_count == 0 || now - self->samples[last].time >= SAMPLE_PERIOD) {

@@ -52,6 +52,7 @@ typedef struct ag_account_sums {
   ag_work_kind *kinds, *guess; /* [kind_count] epochs that are done; guess: scratch */
   double started, waited;      /* seconds of all ranks without work, but for those that wait now */
   double images;
+  ag_account_sample ends[2]; /* when images were done before the last time, and then */
   size_t sample_count, next_sample;
   ag_account_sample samples[AG_ACCOUNT_SAMPLES];
 } ag_account_sums;
@@ -67,7 +68,8 @@ void ag_account_sums_report(ag_account_sums *sums, size_t rank, const ag_report 
 
 /** The share of the job's estimated work that is done, by earlier runs too. */
 double ag_account_sums_share(const ag_account_sums *sums);
-/** Images per second, trained or attacked, of the last minute; of the run where that saw none. */
+/** Images per second, trained or attacked, of the last minute; where that saw none, those that were
+ *  done last in all the time since the ones before. */
 double ag_account_sums_rate(ag_account_sums *sums, double now);
 ag_forecast ag_account_sums_left(ag_account_sums *sums, double now);
 

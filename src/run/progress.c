@@ -43,9 +43,11 @@ static void describe_left(const ag_forecast *left, char text[NUMBERS])
 ag_status ag_reading_write(const ag_reading *reading, ag_text *text)
 {
   char left[NUMBERS];
+  char rate[AG_RATE_SIZE];
   describe_left(&reading->left, left);
-  return ag_text_append(text, "%5.1f %%  %s  %.0f images/s  %s", 100 * reading->share,
-                        reading->activity, reading->images_per_second, left);
+  ag_rate_text(reading->images_per_second, rate);
+  return ag_text_append(text, "%5.1f %%  %s  %s  %s", 100 * reading->share, reading->activity, rate,
+                        left);
 }
 
 /* Cells of a bar beside so many letters; 0 where there is no room for one. */
@@ -72,11 +74,12 @@ ag_status ag_reading_draw(const ag_reading *reading, double unit_share, const ag
 {
   ag_status status = AG_OK;
   char left[NUMBERS];
+  char rate[AG_RATE_SIZE];
   char job[2 * NUMBERS];
   char unit[2 * NUMBERS];
   describe_left(&reading->left, left);
-  snprintf(job, sizeof job, "%5.1f %%  %s  %.0f images/s", 100 * reading->share, left,
-           reading->images_per_second);
+  ag_rate_text(reading->images_per_second, rate);
+  snprintf(job, sizeof job, "%5.1f %%  %s  %s", 100 * reading->share, left, rate);
   snprintf(unit, sizeof unit, "%5.1f %%  %.*s", 100 * unit_share,
            (int)ag_minimum(screen->columns / 2, NUMBERS), reading->unit);
   const size_t cells = ag_minimum(bar_cells(screen, strlen(job)), bar_cells(screen, strlen(unit)));

@@ -32,7 +32,7 @@ static void put_rank(FILE *file, const ag_live_rank *rank)
 
 static void put(FILE *file, const ag_live *live)
 {
-  fprintf(file, "%srun %llu\nwritten %llu\nelapsed %.1f\nshare %.6f\nimages_per_second %.1f\n",
+  fprintf(file, "%srun %llu\nwritten %llu\nelapsed %.1f\nshare %.6f\nimages_per_second %.6g\n",
           first_line, (unsigned long long)live->run, (unsigned long long)live->written,
           live->elapsed, live->share, live->images_per_second);
   fprintf(file, "left %d %.1f %.1f %.1f\n", live->left.is_known, live->left.seconds, live->left.low,

@@ -71,6 +71,27 @@ static void durations_read_well(void **state)
   assert_duration(1e300, "1000000000 d 0 h", "1000000000 d 0 h");
 }
 
+static void assert_rate(double rate, const char *expected)
+{
+  char text[AG_RATE_SIZE];
+  ag_rate_text(rate, text);
+  assert_string_equal(text, expected);
+}
+
+/* A network that takes a minute for an image is slow, and not at a stand. */
+static void rates_read_well(void **state)
+{
+  (void)state;
+  assert_rate(1230.4, "1230 images/s");
+  assert_rate(9.96, "10 images/s");
+  assert_rate(3.42, "3.4 images/s");
+  assert_rate(1.0 / 60, "0.017 images/s");
+  assert_rate(1e-4, "0 images/s");
+  assert_rate(-1, "0 images/s");
+  assert_rate((double)NAN, "0 images/s");
+  assert_rate(1e300, "1000000000 images/s");
+}
+
 /* Of what is no terminal. */
 static void a_pipe_has_the_size_it_is_told(void **state)
 {
@@ -108,11 +129,9 @@ static void letters_follow_the_locale(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bars_of_letters),
-      cmocka_unit_test(bars_of_blocks),
-      cmocka_unit_test(bars_of_anything),
-      cmocka_unit_test(durations_read_well),
-      cmocka_unit_test(a_pipe_has_the_size_it_is_told),
+      cmocka_unit_test(bars_of_letters),           cmocka_unit_test(bars_of_blocks),
+      cmocka_unit_test(bars_of_anything),          cmocka_unit_test(durations_read_well),
+      cmocka_unit_test(rates_read_well),           cmocka_unit_test(a_pipe_has_the_size_it_is_told),
       cmocka_unit_test(letters_follow_the_locale),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
