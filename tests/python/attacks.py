@@ -41,6 +41,17 @@ def move_l2(images, clean, slope, length, epsilon):
     return torch.clamp(clean + way * torch.clamp(epsilon / lengths(way), max=1), 0, 1)
 
 
+def start_linf(clean, epsilon):
+    """Uniform in the ball, as the next."""
+    return torch.clamp(clean + epsilon * (2 * torch.rand_like(clean) - 1), 0, 1)
+
+
+def start_l2(clean, epsilon):
+    way = torch.randn_like(clean)
+    radius = epsilon * torch.rand(len(clean), 1, 1, 1).to(clean) ** (1 / clean[0].numel())
+    return torch.clamp(clean + radius * way / lengths(way), 0, 1)
+
+
 def fgsm(network, images, labels, epsilon, move=move_linf, draws=1):
     slope = gradient(network, images, labels, draws)[1]
     return move(images, images, slope, epsilon, epsilon)

@@ -23,7 +23,7 @@ try:
     import numpy
     import torch
     import yaml
-    from attacks import fgsm, margins, move_l2, move_linf, pgd
+    from attacks import fgsm, margins, move_l2, move_linf, pgd, start_l2, start_linf
     from load_model import load_model
     from neighbours import Divided, Neighbours, choose_references
 except ImportError as missing:
@@ -126,16 +126,15 @@ def verdict(subject, images):
 
 
 def attack_images(subject, attack, epsilon, images, labels):
-    move = move_l2 if attack.get("norm") == "l2" else move_linf
+    is_l2 = attack.get("norm") == "l2"
+    move, start_of = (move_l2, start_l2) if is_l2 else (move_linf, start_linf)
     made = []
     for part, own in zip(images.split(TOGETHER), labels.split(TOGETHER)):
         if attack["kind"] == "fgsm":
             made.append(fgsm(subject.attacked, part, own, epsilon, move,
                              expectation(attack, subject.draws)))
             continue
-        start = None
-        if attack["random_start"]:
-            start = (part + epsilon * (2 * torch.rand_like(part) - 1)).clamp(0, 1)
+        start = start_of(part, epsilon) if attack["random_start"] else None
         size = attack.get("step_size", "auto")
         length = None if size == "auto" else fraction(size)
         made.append(pgd(subject.attacked, part, own, epsilon, int(attack["steps"]), length, move,
@@ -157,9 +156,7 @@ def expectation(attack, draws):
 
 
 def can_attack(attack):
-    linf = attack.get("norm", "linf") == "linf"
-    return attack["kind"] == "fgsm" or (attack["kind"] == "pgd" and attack["restarts"] == 1 and
-                                        (linf or not attack["random_start"]))
+    return attack["kind"] == "fgsm" or (attack["kind"] == "pgd" and attack["restarts"] == 1)
 
 
 def wilson(successes, trials):
