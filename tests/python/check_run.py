@@ -14,6 +14,7 @@ Exit code 0 where all agree, 1 where something does not or nothing can be compar
 PyTorch or PyYAML is not installed. Attacks that PyTorch has no part of here are left out.
 """
 import collections
+import functools
 import pathlib
 import sys
 
@@ -70,12 +71,12 @@ def read_cifar10(folder):
     return pixels(records), torch.from_numpy(records[:, 0].copy()).long()
 
 
-def references(folder, dataset, defense, seed):
-    """[class, each, 3, 32, 32]"""
+@functools.cache
+def references(folder, trained, each, seed):
+    """Of so many training images so many of each class: [class, each, 3, 32, 32]"""
     records = numpy.concatenate([read_records(folder / f"data_batch_{batch}.bin")
                                  for batch in range(1, 6)])
-    trained = int(dataset["training_images"]) - int(dataset["validation_images"])
-    chosen = choose_references(records[:trained, 0], int(defense["references"]), seed)
+    chosen = choose_references(records[:trained, 0], each, seed)
     return torch.stack([pixels(records[own]) for own in chosen])
 
 
@@ -86,7 +87,9 @@ def load(path, defense, job, folder):
     layers, sigma = list(network), float(defense.get("sigma", 0))
     if defense.get("classify") == "neighbours":
         encoder = torch.nn.Sequential(*layers[:place_behind(layers, defense["layer"]) + 1])
-        judge = Neighbours(encoder, references(folder, job["dataset"], defense, int(job["seed"])))
+        trained = int(job["dataset"]["training_images"]) - int(job["dataset"]["validation_images"])
+        judge = Neighbours(encoder, references(folder, trained, int(defense["references"]),
+                                               int(job["seed"])))
         apart = defense["attacked"] == "logits"
         attacked = network if apart else Divided(judge, judge.temperature())
         return Subject(attacked, judge, apart, None)

@@ -12,7 +12,7 @@ from support.runner import check, job, require, rows
 require("h5py", "numpy")
 import h5py
 import numpy
-from support.verified import BASE, check_different, check_equal, compare, equal_text, pair
+from support.verified import BASE, check_equal, compare, equal_text, pair
 
 NAN = numpy.array([0x7fc00000, 0x7fc00001], "<u4").view("<f4")
 
@@ -71,6 +71,18 @@ def unfinished_jobs_are_said_to_be(program):
 
 
 # ---- different -----------------------------------------------------------------------------------------
+
+def check_different(program, expected, more=None):
+    """The first difference says each of `expected`; `more`: the line behind it, whole."""
+    result = program.run("verify", "a", "b", code=1)
+    lines = result.out.splitlines()
+    check(lines[0].startswith("different: ") and result.err == "", f"{result}")
+    for part in expected:
+        check(part in lines[0], f"expected '{part}'\n{result}")
+    check(lines[1:] == ([more] if more else []), f"expected '{more}' behind it\n{result}")
+    back = program.run("verify", "b", "a", code=1)
+    check(len(back.out.splitlines()) == len(lines), f"the other way round\n{result}{back}")
+
 
 def point(row):
     return (f"({row['defense']}, {row['attack']}, epsilon {row['epsilon']:.9g}, "

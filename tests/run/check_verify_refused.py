@@ -6,12 +6,20 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from support.runner import require
+from support.runner import check, require
 
 require("h5py", "numpy")
 import h5py
 import numpy
-from support.verified import check_equal, check_refused, compare, pair
+from support.verified import check_equal, compare, pair
+
+
+def check_refused(program, expected, first="a", second="b"):
+    for folders in (first, second), (second, first):
+        result = program.run("verify", *folders, code=2)
+        check(result.out == "" and len(result.err.splitlines()) == 1, f"one line\n{result}")
+        for part in "advgrid: ", *expected:
+            check(part in result.err, f"expected '{part}'\n{result}")
 
 
 def cut(path, size):

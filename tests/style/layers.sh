@@ -38,8 +38,6 @@ FNR == 1 {
   if (own != "" && !(own in place)) complain("\"" own "\" is no layer of the design")
 }
 
-FNR == 401 { complain("more than 400 lines") }
-
 {
   line = $0
   gsub(/[\200-\277]/, "", line) # the tail bytes of UTF-8: what is left counts characters
@@ -67,7 +65,8 @@ FNR == 401 { complain("more than 400 lines") }
 END { exit broken }
 ' || broken=1
 
-find tests results \( -name '*.py' -o -name '*.sh' \) 2>/dev/null | sort | xargs -r awk '
+find src include tests results \( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' \) 2>/dev/null |
+  sort | xargs awk '
 FNR == 401 { print FILENAME ": more than 400 lines"; broken = 1 }
 END { exit broken }
 ' || broken=1

@@ -1,4 +1,5 @@
 """Two folders of one run, of which a test changes one, and what `advgrid verify` says of them."""
+import functools
 import shutil
 import sys
 
@@ -33,26 +34,6 @@ def check_equal(program, first="a", second="b"):
     check(result.out == equal_text() and result.err == "", f"{result}")
 
 
-def check_different(program, expected, more=None):
-    """The first difference says each of `expected`; `more`: the line behind it, whole."""
-    result = program.run("verify", "a", "b", code=1)
-    lines = result.out.splitlines()
-    check(lines[0].startswith("different: ") and result.err == "", f"{result}")
-    for part in expected:
-        check(part in lines[0], f"expected '{part}'\n{result}")
-    check(lines[1:] == ([more] if more else []), f"expected '{more}' behind it\n{result}")
-    back = program.run("verify", "b", "a", code=1)
-    check(len(back.out.splitlines()) == len(lines), f"the other way round\n{result}{back}")
-
-
-def check_refused(program, expected, first="a", second="b"):
-    for folders in (first, second), (second, first):
-        result = program.run("verify", *folders, code=2)
-        check(result.out == "" and len(result.err.splitlines()) == 1, f"one line\n{result}")
-        for part in "advgrid: ", *expected:
-            check(part in result.err, f"expected '{part}'\n{result}")
-
-
 def parameters():
     total = 0
     for name in "none", "noisy":
@@ -64,7 +45,9 @@ def parameters():
     return total
 
 
+@functools.cache
 def equal_text():
+    """What is said of two folders that are equal."""
     return f"equal: 12 points, 480 samples, 2 models, {parameters()} parameters\n"
 
 
